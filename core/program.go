@@ -1,0 +1,27 @@
+package core
+
+// Program is one shard's share of a generation.
+type Program struct {
+	Generation uint32
+	Pipeline   *Pipeline
+	Hooks      Hooks
+	// HasPolicy reports whether the hooks decide on sends and joins; without it
+	// everything is allowed and the shard does not ask.
+	HasPolicy bool
+}
+
+// Generation is one loaded state of the scripts folder, ready to go live.
+type Generation struct {
+	Number   uint32
+	Programs []*Program // one for each shard
+	// Stages are the opened stages in pipeline order, for Start and Stop; the
+	// Lua functions among them are not listed.
+	Stages []OpenStage
+}
+
+// OpenStage is a stage with what it was opened from. Two generations share the
+// stage when Key is the same.
+type OpenStage struct {
+	Name, Pos, Key string
+	Stage          Stage
+}
