@@ -41,7 +41,7 @@ type Message struct {
 
 	owner Owner
 	at    int // index of the stage that holds it
-	held  *Held
+	held  Held
 }
 
 // Effects are the buffered decisions of a pipeline about one message.
@@ -90,7 +90,7 @@ func (m *Message) Reset() {
 // shard wants to find again then.
 func (m *Message) Own(o Owner, h Held) {
 	m.owner = o
-	m.held = &h
+	m.held = h
 }
 
 // Held is what a shard remembers of a message that a stage holds.
@@ -101,8 +101,8 @@ type Held struct {
 	Err      error     // set by the stage before Resume: rejects the message
 }
 
-// Held returns what Own noted, or nil.
-func (m *Message) Held() *Held { return m.held }
+// Held returns what Own noted.
+func (m *Message) Held() *Held { return &m.held }
 
 // Owner takes held messages back; it never blocks and may be called from any
 // goroutine.

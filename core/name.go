@@ -1,7 +1,6 @@
 package core
 
 import (
-	"strconv"
 	"unicode"
 	"unicode/utf8"
 )
@@ -25,5 +24,3 @@ func printable(s string) bool {
 	}
 	return true
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

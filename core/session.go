@@ -1,6 +1,9 @@
 package core
 
-import "net/netip"
+import (
+	"net/netip"
+	"strconv"
+)
 
 // Session is what stages and hooks may know of a connected client. It belongs
 // to its shard; a stage may read it during Handle and must not keep it.
@@ -26,7 +29,7 @@ func CheckName(s string, max int) string {
 	case s == "":
 		return "is empty"
 	case len(s) > max:
-		return "is longer than " + itoa(max) + " bytes"
+		return "is longer than " + strconv.Itoa(max) + " bytes"
 	case !printable(s):
 		return "holds characters that are not printable"
 	}
