@@ -1,0 +1,229 @@
+// Package gateway assembles a running gateway: where scripts come from, the
+// shards that serve clients, the HTTP server in front, and what operators see.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/reload"
+	"github.com/stratix-gateway/stratix/core/server"
+	"github.com/stratix-gateway/stratix/core/shard"
+)
+
+// Options are everything that a gateway is started with.
+type Options struct {
+	Version string
+	Listen  string // public address
+	Admin   string // operators' address: loopback, or unix:PATH; "" for none
+	Scripts string // folder
+	Data    string // folder; "" keeps nothing on disk
+	// Load builds a generation from a snapshot of the scripts folder.
+	Load Loader
+
+	Shards           int
+	Transport        string // server.Epoll or server.Goroutine
+	MaxConnections   int
+	MaxPerAddress    int
+	MaxMessage       int
+	HandshakeTimeout time.Duration
+	StallTimeout     time.Duration
+	PingEvery        time.Duration
+	IdleTimeout      time.Duration
+	DrainTimeout     time.Duration
+	QueueBytes       int
+	QueuePolicy      shard.Policy
+	Deflate          bool
+	DeflateAbove     int
+	Origins          []string
+	InsecureOpen     bool          // the operator knows that anybody may connect
+	Summary          time.Duration // period of the summary line; 0 for none
+	Log              *slog.Logger
+}
+
+// Loader builds a generation with the given number. Stages of previous, which
+// may be nil, are taken over where they are unchanged.
+type Loader func(snap reload.Snapshot, number uint32, env *core.Env, previous *core.Generation) (*core.Generation, error)
+
+// Gateway is one running gateway. Open makes it, Run serves until told to stop.
+type Gateway struct {
+	opt     Options
+	log     *slog.Logger
+	env     *core.Env
+	shards  *shard.Set
+	server  *server.Server
+	public  net.Listener
+	admin   net.Listener
+	started time.Time
+	ready   atomic.Bool
+
+	scripts scripts
+}
+
+// Open loads the scripts, starts the shards and listens. Nothing is served
+// until Run.
+func Open(opt Options) (*Gateway, error) {
+	g := &Gateway{opt: opt, log: opt.Log, started: time.Now()}
+	g.env = &core.Env{Shards: opt.Shards, Log: opt.Log, State: newStates().get}
+	if opt.Data != "" {
+		if err := os.MkdirAll(opt.Data, 0o750); err != nil {
+			return nil, fmt.Errorf("data folder: %w", err)
+		}
+	}
+	// Listening comes first: a port in use is said before anything is started.
+	var err error
+	if g.public, err = server.Listen(opt.Listen); err != nil {
+		return nil, err
+	}
+	if opt.Admin != "" {
+		if g.admin, err = server.Listen(opt.Admin); err != nil {
+			return nil, errors.Join(err, g.public.Close())
+		}
+	}
+	if err := g.start(); err != nil {
+		g.closeListeners()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Gateway) start() error {
+	gen, err := g.firstGeneration()
+	if err != nil {
+		return err
+	}
+	g.shards, err = shard.Start(shard.Options{
+		Shards:       g.opt.Shards,
+		MaxMessage:   g.opt.MaxMessage,
+		PingEvery:    g.opt.PingEvery,
+		IdleTimeout:  g.opt.IdleTimeout,
+		StallTimeout: g.opt.StallTimeout,
+		QueueBytes:   g.opt.QueueBytes,
+		QueuePolicy:  g.opt.QueuePolicy,
+		DeflateAbove: g.opt.DeflateAbove,
+		Log:          g.log,
+		Released:     g.scripts.released,
+	}, gen)
+	if err != nil {
+		return err
+	}
+	g.server = server.New(server.Options{
+		MaxConnections:   g.opt.MaxConnections,
+		MaxPerAddress:    g.opt.MaxPerAddress,
+		HandshakeTimeout: g.opt.HandshakeTimeout,
+		Origins:          g.opt.Origins,
+		Deflate:          g.opt.Deflate,
+		Transport:        g.opt.Transport,
+		Attach: func(c server.Client) error {
+			g.shards.Attach(client(c))
+			return nil
+		},
+		Pump:    func(c server.Client) { g.shards.Pump(c.Conn, client(c)) },
+		Ready:   g.ready.Load,
+		Metrics: g.writeMetrics,
+		Status:  func() any { return g.status() },
+		Reload:  func() error { return g.Reload("api") },
+		Log:     g.log,
+	})
+	return nil
+}
+
+func client(c server.Client) shard.Client {
+	return shard.Client{ID: c.ID, Remote: c.Remote, Deflate: c.Deflate, FD: c.FD, Early: c.Early, Place: c.Place}
+}
+
+// Addr is the public address that the gateway listens on.
+func (g *Gateway) Addr() net.Addr { return g.public.Addr() }
+
+// AdminAddr is the operators' address, or nil.
+func (g *Gateway) AdminAddr() net.Addr {
+	if g.admin == nil {
+		return nil
+	}
+	return g.admin.Addr()
+}
+
+// Run serves until ctx ends, then shuts down: not ready first, a goodbye to
+// every client, their connections closed one after the other, and everything
+// given back. It returns nil when all that fitted into DrainTimeout.
+func (g *Gateway) Run(ctx context.Context) error {
+	failed := make(chan error, 3)
+	var background sync.WaitGroup
+	watch, stopWatching := context.WithCancel(context.Background())
+	defer stopWatching()
+
+	background.Go(func() { failed <- g.server.ServePublic(g.public) })
+	if g.admin != nil {
+		background.Go(func() { failed <- g.server.ServeAdmin(g.admin) })
+	}
+	background.Go(func() {
+		if err := g.watchScripts(watch); err != nil {
+			failed <- err
+		}
+	})
+	background.Go(func() { g.summarize(watch) })
+
+	g.announce()
+	g.ready.Store(true)
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	g.ready.Store(false)
+	stopWatching()
+	err = errors.Join(err, g.shutdown())
+	background.Wait()
+	return err
+}
+
+// shutdown lets the clients go and stops everything.
+func (g *Gateway) shutdown() error {
+	began := time.Now()
+	g.log.Info("shutting down: saying goodbye to all clients", "within", g.opt.DrainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), g.opt.DrainTimeout)
+	defer cancel()
+	// The clients leave over half of the time; the rest is for slow farewells.
+	err := g.shards.Drain(ctx, g.opt.DrainTimeout/2)
+	err = errors.Join(err, g.server.Shutdown(ctx))
+	g.shards.Stop()
+	err = errors.Join(err, g.scripts.close(ctx))
+	if err != nil {
+		g.log.Error("shut down, not cleanly", "took", time.Since(began), "error", err)
+		return fmt.Errorf("shutdown: %w", err)
+	}
+	g.log.Info("shut down", "took", time.Since(began))
+	return nil
+}
+
+func (g *Gateway) closeListeners() {
+	_ = g.public.Close()
+	if g.admin != nil {
+		_ = g.admin.Close()
+	}
+}
+
+// announce tells the operator where the gateway is and what is unsafe about it.
+func (g *Gateway) announce() {
+	attrs := []any{"version", g.opt.Version, "listen", g.Addr().String()}
+	if g.admin != nil {
+		attrs = append(attrs, "admin", g.AdminAddr().String())
+	}
+	scripts, _ := filepath.Abs(g.opt.Scripts)
+	attrs = append(attrs, "scripts", scripts, "shards", g.opt.Shards, "transport", g.opt.Transport)
+	g.log.Info("stratix is ready", attrs...)
+	if tcp, ok := g.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && !g.opt.InsecureOpen {
+		g.log.Warn("ANYBODY WHO REACHES THIS ADDRESS CAN CONNECT UNDER ANY CLIENTID: nothing checks who they are; "+
+			"listen on 127.0.0.1 behind something that does, or say --insecure-open if that is meant",
+			"listen", g.Addr().String())
+	}
+}

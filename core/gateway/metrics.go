@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"sort"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/shard"
+)
+
+// writeMetrics writes Prometheus text. Nothing in it names a client; what is
+// for operators only (the process, the runtime) is left out on the public side.
+func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
+	all := g.shards.Stats()
+	sum := total(all)
+	counter := func(name string, v uint64) { metrics.WriteCounterUint64(w, name, v) }
+	gauge := func(name string, v int) { metrics.WriteGaugeUint64(w, name, uint64(v)) }
+
+	gauge("stratix_connections", sum.Connections)
+	gauge("stratix_groups", sum.Groups)
+	counter("stratix_connections_opened_total", sum.Opened)
+	counter("stratix_connections_closed_total", sum.Closed)
+	for _, l := range []labelled{
+		{"replaced", sum.Replaced}, {"idle", sum.Idle}, {"slow", sum.Slow},
+		{"refused", sum.Refused}, {"protocol", sum.Protocol},
+	} {
+		counter(fmt.Sprintf("stratix_connections_ended_total{cause=%q}", l.label), l.value)
+	}
+	front := g.server.Stats()
+	counter("stratix_upgrades_total", front.Upgraded)
+	for _, why := range sortedKeys(front.Refused) {
+		counter(fmt.Sprintf("stratix_upgrades_refused_total{reason=%q}", why), front.Refused[why])
+	}
+
+	counter(`stratix_messages_total{direction="in"}`, sum.In)
+	counter(`stratix_messages_total{direction="out"}`, sum.Out)
+	counter(`stratix_message_bytes_total{direction="in"}`, sum.InBytes)
+	counter(`stratix_message_bytes_total{direction="out"}`, sum.OutBytes)
+	for _, l := range []labelled{
+		{"accepted", sum.Accepted}, {"dropped", sum.Filtered}, {"rejected", sum.Rejected},
+		{"error", sum.Failed}, {"forbidden", sum.Forbidden}, {"malformed", sum.Malformed},
+		{"no_route", sum.NoRoute},
+	} {
+		counter(fmt.Sprintf("stratix_verdicts_total{verdict=%q}", l.label), l.value)
+	}
+	for _, l := range []labelled{
+		{"offline", sum.Offline}, {"overflow", sum.Overflow}, {"drop_oldest", sum.Dropped},
+	} {
+		counter(fmt.Sprintf("stratix_undelivered_total{reason=%q}", l.label), l.value)
+	}
+	counter("stratix_held_total", sum.Held)
+	counter("stratix_panics_total", sum.Panics)
+	counter("stratix_hook_errors_total", sum.HookErrors)
+	gauge("stratix_queue_bytes", sum.QueuedBytes)
+	gauge("stratix_in_flight", sum.InFlight)
+	counter("stratix_wire_bytes_total{direction=\"in\"}", sum.WireIn)
+	counter("stratix_wire_bytes_total{direction=\"out\"}", sum.WireOut)
+	counter("stratix_system_calls_total{call=\"read\"}", sum.Reads)
+	counter("stratix_system_calls_total{call=\"write\"}", sum.Writes)
+
+	writeStages(w, sum.Stages)
+	counter("stratix_script_calls_total", sum.Script.Calls)
+	counter("stratix_script_instructions_total", sum.Script.Instructions)
+	counter("stratix_script_errors_total", sum.Script.Errors)
+	counter("stratix_script_overruns_total", sum.Script.Overruns)
+	counter("stratix_script_panics_total", sum.Script.Panics)
+
+	sc := g.scripts.report()
+	for _, result := range []string{resultLive, resultUnchanged, resultRejected} {
+		counter(fmt.Sprintf("stratix_reloads_total{result=%q}", result), sc.results[result])
+	}
+	gauge("stratix_generation", int(sc.generation))
+	metrics.WriteGaugeFloat64(w, "stratix_generation_live_since_seconds", float64(sc.since.UnixMilli())/1000)
+	broken := 0
+	if sc.last.Result == resultRejected {
+		broken = 1
+	}
+	gauge("stratix_scripts_rejected", broken)
+
+	counter("stratix_loop_turns_total", sum.Turns)
+	counter("stratix_loop_stalls_total", sum.Stalls)
+	writeTurns(w, sum)
+	ready := 0
+	if g.ready.Load() {
+		ready = 1
+	}
+	gauge("stratix_ready", ready)
+	metrics.WriteGaugeFloat64(w, "stratix_uptime_seconds", time.Since(g.started).Seconds())
+	gauge(fmt.Sprintf("stratix_build_info{version=%q}", g.opt.Version), 1)
+	if admin {
+		metrics.WriteProcessMetrics(w)
+	}
+}
+
+type labelled struct {
+	label string
+	value uint64
+}
+
+// writeStages writes what each stage did. Seconds are an estimate: one message
+// in 64 is timed.
+func writeStages(w io.Writer, stages map[string]core.Tally) {
+	for _, name := range sortedKeys(stages) {
+		t := stages[name]
+		all := t.Errors
+		for v := core.Next; v <= core.Hold; v++ {
+			metrics.WriteCounterUint64(w, fmt.Sprintf("stratix_stage_messages_total{stage=%q,verdict=%q}", name, v), t.Verdicts[v])
+			all += t.Verdicts[v]
+		}
+		metrics.WriteCounterUint64(w, fmt.Sprintf("stratix_stage_messages_total{stage=%q,verdict=\"error\"}", name), t.Errors)
+		if t.Timed > 0 {
+			each := t.Spent.Seconds() / float64(t.Timed)
+			metrics.WriteCounterFloat64(w, fmt.Sprintf("stratix_stage_seconds_total{stage=%q}", name), each*float64(all))
+		}
+	}
+}
+
+// writeTurns writes the lengths of loop turns as a histogram: what a message
+// waits for at the most before it is looked at.
+func writeTurns(w io.Writer, s shard.Stats) {
+	const name = "stratix_loop_turn_seconds"
+	below := uint64(0)
+	for i, n := range s.TurnLengths[:len(s.TurnLengths)-1] {
+		below += n
+		metrics.WriteCounterUint64(w, fmt.Sprintf("%s_bucket{le=\"%g\"}", name, math.Ldexp(1e-6, i)), below)
+	}
+	below += s.TurnLengths[len(s.TurnLengths)-1]
+	metrics.WriteCounterUint64(w, name+`_bucket{le="+Inf"}`, below)
+	metrics.WriteCounterFloat64(w, name+"_sum", s.TurnTime.Seconds())
+	metrics.WriteCounterUint64(w, name+"_count", below)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

@@ -1,0 +1,312 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/reload"
+)
+
+// scripts is the state of the scripts folder: what is live, and how the last
+// attempts to change it went.
+type scripts struct {
+	mu       sync.Mutex // held while a generation is built and made live
+	live     *core.Generation
+	snapshot reload.Snapshot // of the live generation
+	number   uint32          // of the last generation that was tried
+	retired  sync.WaitGroup  // generations whose stages are still to be stopped
+
+	record sync.Mutex // guards what follows; taken for moments only
+	last   Attempt
+	result map[string]uint64 // attempts by result
+	leaves map[uint32]*departure
+	// Of the live generation:
+	generation uint32
+	since      time.Time
+	hash       string
+	stages     []StageInfo
+	policy     bool
+}
+
+// departure counts the shards that have not let a generation go.
+type departure struct {
+	shards int
+	gone   chan struct{}
+}
+
+// Attempt is one try to make the folder's content live.
+type Attempt struct {
+	At         time.Time `json:"at"`
+	Trigger    string    `json:"trigger"` // start, save, signal, api
+	Result     string    `json:"result"`  // live, unchanged, rejected
+	Generation uint32    `json:"generation"`
+	Millis     float64   `json:"millis"`
+	Problems   []string  `json:"problems,omitempty"`
+}
+
+// StageInfo is a stage of the live generation.
+type StageInfo struct {
+	Name  string `json:"name"`
+	Place string `json:"place,omitempty"`
+}
+
+// The results of an attempt.
+const (
+	resultLive      = "live"
+	resultUnchanged = "unchanged"
+	resultRejected  = "rejected"
+)
+
+// firstGeneration loads the scripts folder, or else the last good generation.
+func (g *Gateway) firstGeneration() (*core.Generation, error) {
+	sc := &g.scripts
+	sc.result = map[string]uint64{resultLive: 0, resultUnchanged: 0, resultRejected: 0}
+	sc.leaves = map[uint32]*departure{}
+	began := time.Now()
+	snap, err := reload.Read(g.opt.Scripts)
+	if err != nil {
+		return nil, err
+	}
+	gen, err := g.build(snap)
+	if err == nil {
+		g.wentLive(gen, snap, "start", began)
+		return gen, nil
+	}
+	g.rejected("start", began, err)
+	good, goodErr := readLastGood(g.opt.Data)
+	if goodErr != nil {
+		if !errors.Is(goodErr, errNoLastGood) {
+			err = errors.Join(err, goodErr)
+		}
+		return nil, err
+	}
+	began = time.Now()
+	gen, goodErr = g.build(good.snapshot())
+	if goodErr != nil {
+		return nil, errors.Join(err, fmt.Errorf("the last good generation fails too: %w", goodErr))
+	}
+	g.log.Error("THE SCRIPTS FOLDER IS BROKEN: serving the last good generation instead; mend the folder and save",
+		"scripts", g.opt.Scripts, "saved", good.Saved, "problem", err)
+	// The folder is compared with what is live: any save is tried.
+	snap.Files, snap.Hash = good.Files, good.snapshot().Hash
+	g.wentLive(gen, snap, "start", began)
+	return gen, nil
+}
+
+// build makes a generation and starts its new stages. The caller holds sc.mu or
+// is alone.
+func (g *Gateway) build(snap reload.Snapshot) (*core.Generation, error) {
+	sc := &g.scripts
+	sc.number++
+	gen, err := g.opt.Load(snap, sc.number, g.env, sc.live)
+	if err != nil {
+		return nil, err
+	}
+	return gen, startStages(gen, sc.live)
+}
+
+// startStages starts the stages that previous does not have. After an error
+// those that were started are stopped.
+func startStages(gen, previous *core.Generation) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stageTime)
+	defer cancel()
+	var started []core.OpenStage
+	for _, s := range gen.Stages {
+		starter, ok := s.Stage.(core.Starter)
+		if !ok || uses(previous, s.Key) {
+			continue
+		}
+		if err := starter.Start(ctx); err != nil {
+			return errors.Join(fmt.Errorf("%s: stage.%s: start: %w", s.Pos, s.Name, err), stopStages(ctx, started))
+		}
+		started = append(started, s)
+	}
+	return nil
+}
+
+// stageTime bounds the start and the stop of a generation's stages.
+const stageTime = 10 * time.Second
+
+func stopStages(ctx context.Context, stages []core.OpenStage) error {
+	var errs []error
+	for i := len(stages) - 1; i >= 0; i-- {
+		if stopper, ok := stages[i].Stage.(core.Stopper); ok {
+			if err := stopper.Stop(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("%s: stage.%s: stop: %w", stages[i].Pos, stages[i].Name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// uses reports whether gen has the stage with this key.
+func uses(gen *core.Generation, key string) bool {
+	if gen == nil {
+		return false
+	}
+	for _, s := range gen.Stages {
+		if s.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// Reload reads the scripts folder and makes its content live. trigger says who
+// asked. After an error the live generation stays.
+func (g *Gateway) Reload(trigger string) error {
+	snap, err := reload.Read(g.opt.Scripts)
+	if err != nil {
+		g.rejected(trigger, time.Now(), err)
+		return err
+	}
+	return g.apply(snap, trigger)
+}
+
+// apply makes a snapshot live.
+func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
+	sc := &g.scripts
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	began := time.Now()
+	if snap.Hash == sc.snapshot.Hash {
+		g.note(Attempt{Trigger: trigger, Result: resultUnchanged, Generation: sc.live.Number}, began)
+		return nil
+	}
+	gen, err := g.build(snap)
+	if err != nil {
+		g.rejected(trigger, began, err)
+		return err
+	}
+	old := sc.live
+	gone := sc.expect(old.Number, g.opt.Shards)
+	g.shards.Swap(gen)
+	g.wentLive(gen, snap, trigger, began)
+	sc.retired.Go(func() {
+		<-gone
+		g.retire(old)
+	})
+	return nil
+}
+
+// expect prepares for the departure of a generation from all shards.
+func (sc *scripts) expect(generation uint32, shards int) <-chan struct{} {
+	sc.record.Lock()
+	defer sc.record.Unlock()
+	d := &departure{shards: shards, gone: make(chan struct{})}
+	sc.leaves[generation] = d
+	return d.gone
+}
+
+// released is called by each shard when it has let a generation go.
+func (sc *scripts) released(generation uint32) {
+	sc.record.Lock()
+	defer sc.record.Unlock()
+	d := sc.leaves[generation]
+	if d == nil {
+		return
+	}
+	if d.shards--; d.shards == 0 {
+		delete(sc.leaves, generation)
+		close(d.gone)
+	}
+}
+
+// retire stops the stages of a generation that the live one does not use.
+func (g *Gateway) retire(old *core.Generation) {
+	sc := &g.scripts
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	var unused []core.OpenStage
+	for _, s := range old.Stages {
+		if !uses(sc.live, s.Key) {
+			unused = append(unused, s)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stageTime)
+	defer cancel()
+	if err := stopStages(ctx, unused); err != nil {
+		g.log.Error("a stage of an old generation did not stop cleanly", "generation", old.Number, "error", err)
+	}
+}
+
+// close stops the stages of the live generation, after the shards have stopped.
+func (sc *scripts) close(ctx context.Context) error {
+	sc.record.Lock()
+	for n, d := range sc.leaves { // their shards will not report any more
+		delete(sc.leaves, n)
+		close(d.gone)
+	}
+	sc.record.Unlock()
+	sc.retired.Wait()
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	return stopStages(ctx, sc.live.Stages)
+}
+
+// wentLive notes that a generation is live and keeps it as the last good one.
+func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, trigger string, began time.Time) {
+	sc := &g.scripts
+	sc.live, sc.snapshot = gen, snap
+	var stages []StageInfo
+	for i := range gen.Programs[0].Pipeline.Len() {
+		name, _ := gen.Programs[0].Pipeline.Stage(i)
+		stages = append(stages, StageInfo{Name: name})
+	}
+	sc.record.Lock()
+	sc.generation, sc.since, sc.stages = gen.Number, time.Now(), stages
+	sc.hash, sc.policy = fmt.Sprintf("%x", snap.Hash[:6]), gen.Programs[0].HasPolicy
+	sc.record.Unlock()
+	took := g.note(Attempt{Trigger: trigger, Result: resultLive, Generation: gen.Number}, began)
+	g.log.Info("scripts are live", "generation", gen.Number, "trigger", trigger, "took", took,
+		"stages", len(stages), "hash", fmt.Sprintf("%x", snap.Hash[:6]))
+	if !gen.Programs[0].HasPolicy {
+		g.log.Info("no on_policy hook: every client may send to every other and join every group",
+			"script", filepath.Join(g.opt.Scripts, "main.lua"))
+	}
+	if err := writeLastGood(g.opt.Data, snap); err != nil {
+		g.log.Error("the last good generation was not kept on disk: a restart with broken scripts could not boot it", "error", err)
+	}
+}
+
+// rejected notes that an attempt failed, a log line for each problem.
+func (g *Gateway) rejected(trigger string, began time.Time, err error) {
+	problems := lines(err)
+	sc := &g.scripts
+	number := sc.number
+	g.note(Attempt{Trigger: trigger, Result: resultRejected, Generation: number, Problems: problems}, began)
+	for _, p := range problems {
+		g.log.Error("scripts rejected: the live generation stays", "problem", p, "trigger", trigger)
+	}
+}
+
+// note records an attempt and returns how long it took.
+func (g *Gateway) note(a Attempt, began time.Time) time.Duration {
+	took := time.Since(began)
+	a.At, a.Millis = time.Now(), float64(took.Microseconds())/1000
+	sc := &g.scripts
+	sc.record.Lock()
+	defer sc.record.Unlock()
+	sc.result[a.Result]++
+	if a.Result != resultUnchanged || a.Trigger != "save" {
+		sc.last = a
+	}
+	return took
+}
+
+// watchScripts makes each save live until ctx ends.
+func (g *Gateway) watchScripts(ctx context.Context) error {
+	folder := reload.Folder{Dir: g.opt.Scripts, Log: g.log}
+	err := folder.Watch(ctx, g.scripts.snapshot,
+		func(snap reload.Snapshot) { _ = g.apply(snap, "save") },
+		func(err error) { g.rejected("save", time.Now(), err) })
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("watch %s: %w", g.opt.Scripts, err)
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/shard"
+)
+
+// Status is what GET /v1/status shows.
+type Status struct {
+	Version     string    `json:"version"`
+	Started     time.Time `json:"started"`
+	Ready       bool      `json:"ready"`
+	Listen      string    `json:"listen"`
+	Shards      int       `json:"shards"`
+	Transport   string    `json:"transport"`
+	Connections int       `json:"connections"`
+	Groups      int       `json:"groups"`
+	MessagesIn  uint64    `json:"messagesIn"`
+	MessagesOut uint64    `json:"messagesOut"`
+	Scripts     struct {
+		Folder     string      `json:"folder"`
+		Generation uint32      `json:"generation"` // the live one
+		Since      time.Time   `json:"since"`
+		Hash       string      `json:"hash"`
+		Stages     []StageInfo `json:"stages"`
+		Policy     bool        `json:"policy"` // an on_policy hook decides who may send to whom
+		Last       Attempt     `json:"last"`   // the last attempt to change it
+	} `json:"scripts"`
+}
+
+func (g *Gateway) status() Status {
+	sum := total(g.shards.Stats())
+	sc := g.scripts.report()
+	st := Status{
+		Version: g.opt.Version, Started: g.started.UTC(), Ready: g.ready.Load(),
+		Listen: g.Addr().String(), Shards: g.opt.Shards, Transport: g.opt.Transport,
+		Connections: sum.Connections, Groups: sum.Groups, MessagesIn: sum.In, MessagesOut: sum.Out,
+	}
+	s := &st.Scripts
+	s.Folder, s.Generation, s.Since, s.Hash = g.opt.Scripts, sc.generation, sc.since.UTC(), sc.hash
+	s.Stages, s.Policy, s.Last = sc.stages, sc.policy, sc.last
+	return st
+}
+
+// scriptsReport is a moment's copy of what is known of the scripts.
+type scriptsReport struct {
+	generation uint32
+	since      time.Time
+	hash       string
+	stages     []StageInfo
+	policy     bool
+	last       Attempt
+	results    map[string]uint64
+}
+
+func (sc *scripts) report() scriptsReport {
+	sc.record.Lock()
+	defer sc.record.Unlock()
+	r := scriptsReport{
+		generation: sc.generation, since: sc.since, hash: sc.hash, stages: sc.stages,
+		policy: sc.policy, last: sc.last, results: map[string]uint64{},
+	}
+	for k, v := range sc.result {
+		r.results[k] = v
+	}
+	return r
+}
+
+// total adds up what the shards tell.
+func total(all []shard.Stats) shard.Stats {
+	sum := shard.Stats{Stages: map[string]core.Tally{}}
+	for i := range all {
+		sum.Add(&all[i])
+	}
+	return sum
+}
+
+// summarize writes one line a period, for the people who read the log at night.
+func (g *Gateway) summarize(ctx context.Context) {
+	if g.opt.Summary <= 0 {
+		return
+	}
+	tick := time.NewTicker(g.opt.Summary)
+	defer tick.Stop()
+	last, at := total(g.shards.Stats()), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now, sum := time.Now(), total(g.shards.Stats())
+		seconds := now.Sub(at).Seconds()
+		rate := func(now, before uint64) int { return int(float64(now-before) / seconds) }
+		sc := g.scripts.report()
+		attrs := []any{
+			"connections", sum.Connections,
+			"in/s", rate(sum.In, last.In), "out/s", rate(sum.Out, last.Out),
+			"errors", (sum.Failed + sum.Malformed + sum.Panics) - (last.Failed + last.Malformed + last.Panics),
+			"undelivered", (sum.Offline + sum.Overflow + sum.Dropped + sum.NoRoute) - (last.Offline + last.Overflow + last.Dropped + last.NoRoute),
+			"queued", sum.QueuedBytes, "generation", sc.generation,
+		}
+		if sc.last.Result == resultRejected {
+			attrs = append(attrs, "scripts", "the last save was rejected")
+		}
+		g.log.Info("summary", attrs...)
+		last, at = sum, now
+	}
+}

@@ -1,0 +1,174 @@
+package shard
+
+import (
+	"encoding/binary"
+	"unsafe"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/wire"
+)
+
+// A batch is what one shard has for another one within a turn: entries one
+// after the other in one buffer, so that handing it over costs one exchange of
+// a pointer and the bytes are copied once. Integers are little endian.
+//
+//	message: 'm' flags:1 slot:4 targets:2 body:4 { kind:1 name:2 bytes } bytes
+//	receipt: 'r' slot:4 delivered:4 queued:4 offline:4 refused:4
+//	late:    'l' slot:4 written:1
+const (
+	entryMessage = 'm'
+	entryReceipt = 'r'
+	entryLate    = 'l'
+)
+
+// wantsReceipt is the flag of a message whose sender asked for a receipt.
+const wantsReceipt = 1
+
+var le = binary.LittleEndian
+
+func appendMessage(b []byte, slot uint32, flags byte, targets []core.Target, body []byte) []byte {
+	b = append(b, entryMessage, flags)
+	b = le.AppendUint32(b, slot)
+	b = le.AppendUint16(b, uint16(len(targets)))
+	b = le.AppendUint32(b, uint32(len(body)))
+	for _, t := range targets {
+		b = append(b, byte(t.Kind))
+		b = le.AppendUint16(b, uint16(len(t.Name)))
+		b = append(b, t.Name...)
+	}
+	return append(b, body...)
+}
+
+func appendReceipt(b []byte, slot uint32, c wire.Counts) []byte {
+	b = append(b, entryReceipt)
+	b = le.AppendUint32(b, slot)
+	b = le.AppendUint32(b, c.Delivered)
+	b = le.AppendUint32(b, c.Queued)
+	b = le.AppendUint32(b, c.Offline)
+	return le.AppendUint32(b, c.Refused)
+}
+
+func appendLate(b []byte, slot uint32, written bool) []byte {
+	b = append(b, entryLate)
+	b = le.AppendUint32(b, slot)
+	if written {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+// unpack handles all entries of a batch that from has sent.
+func (s *Shard) unpack(from *Shard, b []byte) {
+	for len(b) > 0 {
+		switch b[0] {
+		case entryMessage:
+			flags, slot := b[1], le.Uint32(b[2:])
+			targets, body := int(le.Uint16(b[6:])), int(le.Uint32(b[8:]))
+			b = b[12:]
+			s.targets = s.targets[:0]
+			for range targets {
+				n := int(le.Uint16(b[1:]))
+				name := b[3 : 3+n]
+				s.targets = append(s.targets, core.Target{
+					Kind: core.TargetKind(b[0]),
+					Name: unsafe.String(unsafe.SliceData(name), n),
+				})
+				b = b[3+n:]
+			}
+			s.deliver(from, slot, flags&wantsReceipt != 0, s.targets, b[:body])
+			b = b[body:]
+		case entryReceipt:
+			s.report(le.Uint32(b[1:]), wire.Counts{
+				Delivered: le.Uint32(b[5:]), Queued: le.Uint32(b[9:]),
+				Offline: le.Uint32(b[13:]), Refused: le.Uint32(b[17:]),
+			})
+			b = b[21:]
+		case entryLate:
+			s.reportLate(le.Uint32(b[1:]), b[5] == 1)
+			b = b[6:]
+		default:
+			panic("shard: a batch holds an entry of an unknown kind")
+		}
+	}
+}
+
+// peer is a shard's way to another one.
+type peer struct {
+	shard    *Shard
+	open     *parcel // what this turn has for it; nil if nothing
+	inFlight int     // bytes of messages sent and not yet unpacked there
+}
+
+const (
+	// batchBytes is when a batch is sent before the turn ends.
+	batchBytes = 256 << 10
+	// peerBytes bounds what waits for a peer; past it this shard stops reading
+	// its sockets until the peer has caught up.
+	peerBytes = 4 << 20
+)
+
+// to returns the open batch for shard i.
+func (s *Shard) to(i int) *parcel {
+	p := &s.peers[i]
+	if p.open != nil && len(p.open.buf) >= batchBytes {
+		s.ship(p)
+	}
+	if p.open == nil {
+		p.open = s.blank()
+		p.open.peer = i
+	}
+	return p.open
+}
+
+// blank returns a parcel for a batch, a used one if there is any.
+func (s *Shard) blank() *parcel {
+	if s.blanks == nil {
+		s.collect()
+	}
+	if p := s.blanks; p != nil {
+		s.blanks, p.next = p.next, nil
+		return p
+	}
+	return &parcel{kind: parcelBatch, from: s}
+}
+
+// collect takes back the batches that peers have unpacked.
+func (s *Shard) collect() {
+	for p := s.returned.takeAll(); p != nil; {
+		next := p.next
+		s.peers[p.peer].inFlight -= len(p.buf)
+		if cap(p.buf) > 2*batchBytes {
+			p.buf = nil // one huge message must not stay
+		}
+		p.buf = p.buf[:0]
+		p.next = s.blanks
+		s.blanks = p
+		p = next
+	}
+}
+
+func (s *Shard) ship(p *peer) {
+	p.inFlight += len(p.open.buf)
+	p.shard.inbox.post(p.open)
+	p.open = nil
+}
+
+// shipAll ends the turn towards the peers.
+func (s *Shard) shipAll() {
+	for i := range s.peers {
+		if s.peers[i].open != nil {
+			s.ship(&s.peers[i])
+		}
+	}
+}
+
+// congested reports whether this shard must not accept messages now: a peer is
+// behind, or too many messages wait for their receipts.
+func (s *Shard) congested() bool {
+	for i := range s.peers {
+		if s.peers[i].inFlight > peerBytes {
+			return true
+		}
+	}
+	return s.flights.full()
+}

@@ -1,0 +1,144 @@
+package shard
+
+import "github.com/stratix-gateway/stratix/core/wire"
+
+// flight is an accepted message whose receipts are not all in. Its sender's
+// single acknowledgement is composed when the last shard has reported.
+type flight struct {
+	id      []byte // the messageId as it came in; owned, reused; empty if none
+	sender  uint32 // the sender's session: slot ...
+	serial  uint32 // ... and serial
+	shards  uint16 // that have not reported yet
+	many    bool   // several recipients: the acknowledgement counts them
+	receipt bool   // a second acknowledgement is owed when the queued are written
+	late    uint32 // recipients whose receipt is still to come
+	lost    uint32 // recipients that will never give one
+	counts  wire.Counts
+}
+
+// flights is a shard's table of them. Its size bounds the receipts that other
+// shards can owe, so receipts always find room.
+type flights struct {
+	slots  []flight
+	unused []uint32
+	late   int // flights that wait for late receipts only
+}
+
+const (
+	// maxFlights bounds the messages whose first receipts are not all in.
+	maxFlights = 1 << 16
+	// maxLate bounds those that wait for second ones; past it a client's wish
+	// for a receipt is not granted.
+	maxLate = 1 << 16
+)
+
+// full reports whether no further message may be accepted now.
+func (t *flights) full() bool { return len(t.slots)-len(t.unused)-t.late >= maxFlights }
+
+func (t *flights) take() (uint32, *flight) {
+	if len(t.unused) == 0 {
+		t.slots = append(t.slots, flight{})
+		t.unused = append(t.unused, uint32(len(t.slots)-1))
+	}
+	slot := t.unused[len(t.unused)-1]
+	t.unused = t.unused[:len(t.unused)-1]
+	return slot, &t.slots[slot]
+}
+
+func (t *flights) give(slot uint32) {
+	f := &t.slots[slot]
+	*f = flight{id: f.id[:0]}
+	t.unused = append(t.unused, slot)
+}
+
+// report adds what one shard did with a message and, with the last one, tells
+// the sender.
+func (s *Shard) report(slot uint32, c wire.Counts) {
+	f := &s.flights.slots[slot]
+	f.counts.Delivered += c.Delivered
+	f.counts.Queued += c.Queued
+	f.counts.Offline += c.Offline
+	f.counts.Refused += c.Refused
+	if f.shards--; f.shards > 0 {
+		return
+	}
+	s.answer(f)
+	if f.receipt && f.counts.Queued > 0 {
+		// Late reports may have come before the last shard's first one.
+		f.late = f.counts.Queued - min(f.counts.Queued, f.late)
+		s.flights.late++
+		if f.late > 0 {
+			return
+		}
+		s.flights.late--
+		s.answerLate(f)
+	}
+	s.flights.give(slot)
+}
+
+// reportLate takes the receipt of one recipient that had to wait.
+func (s *Shard) reportLate(slot uint32, written bool) {
+	f := &s.flights.slots[slot]
+	if !written {
+		f.lost++
+	}
+	if f.shards > 0 {
+		f.late++ // counted when the first reports are in
+		return
+	}
+	if f.late--; f.late == 0 {
+		s.flights.late--
+		s.answerLate(f)
+		s.flights.give(slot)
+	}
+}
+
+// answer sends the acknowledgement, or the error if nobody got the message.
+func (s *Shard) answer(f *flight) {
+	c := s.sessions.find(f.sender, f.serial)
+	if c == nil || c.state != open {
+		return
+	}
+	n, id := &f.counts, f.id
+	if len(id) == 0 {
+		id = nil
+	}
+	switch {
+	case n.Delivered+n.Queued == 0 && n.Refused > 0:
+		s.count.Overflow++
+		s.sendError(c, id, "overflow", "the recipient's queue is full")
+	case n.Delivered+n.Queued == 0:
+		s.count.Offline++
+		s.sendError(c, id, "offline", "no recipient is connected")
+	case id == nil:
+		// Without a messageId there is nothing to acknowledge.
+	case f.many:
+		s.text = wire.AppendAckCounts(s.text[:0], id, "memory", statusOf(n), *n)
+		s.send(c, s.text)
+	default:
+		s.text = wire.AppendAck(s.text[:0], id, "memory", statusOf(n))
+		s.send(c, s.text)
+	}
+}
+
+// answerLate sends the second acknowledgement.
+func (s *Shard) answerLate(f *flight) {
+	c := s.sessions.find(f.sender, f.serial)
+	if c == nil || c.state != open || len(f.id) == 0 {
+		return
+	}
+	if f.lost > 0 {
+		s.sendError(c, f.id, "lost", "a recipient left or fell behind before the message was written")
+		return
+	}
+	s.text = wire.AppendAck(s.text[:0], f.id, "memory", "delivered")
+	s.send(c, s.text)
+}
+
+// statusOf is "queued" while anything still waits to be written.
+func statusOf(n *wire.Counts) string {
+	if n.Queued > 0 {
+		return "queued"
+	}
+	return "delivered"
+}

@@ -1,0 +1,122 @@
+package shard
+
+import "github.com/google/btree"
+
+// MaxGroups is how many groups one client may be in.
+const MaxGroups = 256
+
+// group is the members of a named group on this shard. It exists while it has
+// members.
+type group struct {
+	name    string
+	members []*session
+}
+
+// membership is a session's side of it: members[at] is the session.
+type membership struct {
+	group *group
+	at    int
+}
+
+// directory finds the sessions of a shard by name, prefix and group.
+type directory struct {
+	byID   map[string]*session
+	order  *btree.BTreeG[*session]
+	groups map[string]*group
+	pivot  session // the search key of the last prefix walk
+}
+
+func newDirectory() directory {
+	return directory{
+		byID:   map[string]*session{},
+		order:  btree.NewG(32, func(a, b *session) bool { return a.ID < b.ID }),
+		groups: map[string]*group{},
+	}
+}
+
+func (d *directory) add(c *session) {
+	d.byID[c.ID] = c
+	d.order.ReplaceOrInsert(c)
+}
+
+// remove takes c out of everything it is listed in.
+func (d *directory) remove(c *session) {
+	if d.byID[c.ID] == c {
+		delete(d.byID, c.ID)
+		d.order.Delete(c)
+	}
+	for len(c.groups) > 0 {
+		d.leaveAt(c, len(c.groups)-1)
+	}
+	c.groups = nil
+}
+
+// under calls f for every client whose ID begins with prefix, in ID order.
+func (d *directory) under(prefix string, f func(*session) bool) {
+	d.pivot.ID = prefix
+	d.order.AscendGreaterOrEqual(&d.pivot, func(c *session) bool {
+		if len(c.ID) < len(prefix) || c.ID[:len(prefix)] != prefix {
+			return false
+		}
+		return f(c)
+	})
+	d.pivot.ID = ""
+}
+
+// join makes c a member; it reports false when c is in too many groups. name is
+// copied if it is kept.
+func (d *directory) join(c *session, name string) bool {
+	for _, m := range c.groups {
+		if m.group.name == name {
+			return true
+		}
+	}
+	if len(c.groups) >= MaxGroups {
+		return false
+	}
+	g := d.groups[name]
+	if g == nil {
+		g = &group{name: string([]byte(name))}
+		d.groups[g.name] = g
+	}
+	c.groups = append(c.groups, membership{g, len(g.members)})
+	g.members = append(g.members, c)
+	return true
+}
+
+func (d *directory) leave(c *session, name string) {
+	for i, m := range c.groups {
+		if m.group.name == name {
+			d.leaveAt(c, i)
+			return
+		}
+	}
+}
+
+// leaveAt ends membership i of c; the last member takes its place in the group.
+func (d *directory) leaveAt(c *session, i int) {
+	m := c.groups[i]
+	g := m.group
+	last := len(g.members) - 1
+	if m.at != last {
+		moved := g.members[last]
+		g.members[m.at] = moved
+		for j := range moved.groups {
+			if moved.groups[j].group == g {
+				moved.groups[j].at = m.at
+			}
+		}
+	}
+	g.members[last] = nil
+	g.members = g.members[:last]
+	if last == 0 {
+		delete(d.groups, g.name)
+	}
+	end := len(c.groups) - 1
+	c.groups[i] = c.groups[end]
+	c.groups[end] = membership{}
+	c.groups = c.groups[:end]
+	if end == 0 {
+		c.groups = nil
+	}
+}

@@ -1,0 +1,86 @@
+package shard
+
+import (
+	"sync/atomic"
+
+	"github.com/stratix-gateway/stratix/core"
+)
+
+type parcelKind uint8
+
+const (
+	parcelBatch   parcelKind = iota // entries from another shard, in buf
+	parcelAttach                    // a client to take over
+	parcelProgram                   // a generation goes live
+	parcelResume                    // held messages come back
+	parcelInput                     // bytes that a pump has read, in buf
+	parcelRoom                      // a pump can take bytes again
+	parcelGone                      // a pump's connection ended
+	parcelDrain                     // say goodbye to everyone
+	parcelStop                      // end the loop
+	parcelCall                      // run a function on the shard's goroutine
+)
+
+// parcel is one item of an inbox. Only the fields of its kind are set.
+type parcel struct {
+	next    *parcel
+	kind    parcelKind
+	peer    int // parcelBatch: index of the producer's peer entry to give credit to
+	from    *Shard
+	slot    uint32
+	serial  uint32
+	buf     []byte
+	client  *Client
+	program *core.Program
+	held    []*core.Message
+	drain   *drainOrder
+	call    func()
+}
+
+// stack is a lock-free list that any goroutine pushes to and one empties.
+type stack struct{ head atomic.Pointer[parcel] }
+
+func (q *stack) push(p *parcel) {
+	for {
+		old := q.head.Load()
+		p.next = old
+		if q.head.CompareAndSwap(old, p) {
+			return
+		}
+	}
+}
+
+// takeAll empties the stack; the last pushed comes first.
+func (q *stack) takeAll() *parcel {
+	if q.head.Load() == nil {
+		return nil
+	}
+	return q.head.Swap(nil)
+}
+
+// inbox is what other goroutines hand to a shard. Pushing never blocks: bounds
+// are kept by the producers (see peer and pump).
+type inbox struct {
+	stack
+	asleep atomic.Bool
+	wake   func()
+}
+
+// post pushes p and wakes the shard if it sleeps.
+func (q *inbox) post(p *parcel) {
+	q.push(p)
+	if q.asleep.Load() && q.asleep.CompareAndSwap(true, false) {
+		q.wake()
+	}
+}
+
+// take returns everything posted so far, oldest first.
+func (q *inbox) take() *parcel {
+	var first *parcel
+	for p := q.takeAll(); p != nil; {
+		next := p.next
+		p.next = first
+		first, p = p, next
+	}
+	return first
+}

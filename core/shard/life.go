@@ -1,0 +1,217 @@
+package shard
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/frame"
+)
+
+// Close codes that the gateway uses beside those of RFC 6455.
+const (
+	CloseGoingAway   = 1001
+	CloseProtocol    = 1002
+	CloseUnsupported = 1003
+	CloseTryLater    = 1013
+	CloseReplaced    = 4001
+	CloseRefused     = 4403
+	CloseSlow        = 4008
+	CloseIdle        = 4009
+	CloseStalled     = 4010
+)
+
+// closeWait is how long a peer may take to answer a close frame.
+const closeWait = 3 * time.Second
+
+// Place is a connection's place in the server's counts. Leave gives it back and
+// is called exactly once.
+type Place interface{ Leave() }
+
+// Client is an upgraded connection on its way to its shard, which owns
+// everything in it from then on.
+type Client struct {
+	ID      string
+	Remote  netip.Addr
+	Deflate bool   // permessage-deflate was negotiated
+	FD      int    // a non-blocking descriptor; -1 on a pump
+	Early   []byte // bytes that came behind the handshake
+	Place   Place
+
+	pump *pump
+}
+
+// attach makes a session of a client, which takes the place of an older
+// connection with the same ClientID.
+func (s *Shard) attach(cl *Client) {
+	if s.draining != nil {
+		s.turnAway(cl)
+		return
+	}
+	if old := s.dir.byID[cl.ID]; old != nil {
+		s.count.Replaced++
+		s.abandon(old, CloseReplaced, "replaced by a newer connection with this clientId", "replaced")
+	}
+	c := s.sessions.take()
+	*c = session{
+		Session: core.Session{ID: cl.ID, Remote: cl.Remote},
+		place:   cl.Place, pump: cl.pump, fd: int32(cl.FD), deflate: cl.Deflate,
+		slot: c.slot, serial: c.serial, state: open, seen: s.wheel.now, pinged: s.wheel.now,
+	}
+	if c.pump != nil {
+		c.pump.slot, c.pump.serial = c.slot, c.serial
+		close(c.pump.attached)
+	} else if err := s.poll.add(cl.FD, c.slot, c.serial); err != nil {
+		s.opt.Log.Error("a connection cannot be watched: it is closed", "client", c.ID, "error", err)
+		s.end(c)
+		return
+	}
+	s.count.Opened++
+	s.dir.add(c)
+	s.schedule(c)
+	s.greet(c)
+	if len(cl.Early) > 0 && c.state == open {
+		s.count.WireIn += uint64(len(cl.Early))
+		s.consume(c, cl.Early)
+	}
+}
+
+// greet runs the on_connect hook.
+func (s *Shard) greet(c *session) {
+	hello := core.Conn{Session: &c.Session}
+	if err := s.program.Hooks.Connect(&hello); err != nil {
+		s.abandon(c, CloseRefused, "the gateway's on_connect hook failed", "refused")
+		return
+	}
+	if hello.Refused != "" {
+		s.count.Refused++
+		s.abandon(c, CloseRefused, hello.Refused, "refused")
+		return
+	}
+	c.hooked = true
+	for _, g := range hello.Joins {
+		s.dir.join(c, g)
+	}
+}
+
+// turnAway closes a client that arrived while the gateway shuts down.
+func (s *Shard) turnAway(cl *Client) {
+	bye := frame.AppendClose(nil, CloseTryLater, "the gateway is shutting down")
+	if cl.pump != nil {
+		close(cl.pump.attached)
+		cl.pump.put(bye)
+		cl.pump.shut()
+	} else {
+		_, _ = rawWrite(cl.FD, bye)
+		closeDescriptor(cl.FD)
+	}
+	cl.Place.Leave()
+}
+
+// retire takes c out of everything through which it could be given a message,
+// and runs the on_disconnect hook. why is a word for the hook and the log.
+func (s *Shard) retire(c *session, why string) {
+	s.dir.remove(c)
+	s.count.Closed++
+	if c.hooked {
+		c.hooked = false
+		if err := s.program.Hooks.Disconnect(&c.Session, why); err != nil {
+			s.count.HookErrors++
+		}
+	}
+}
+
+// abandon closes c from this side: a close frame, then the wait for the peer's.
+func (s *Shard) abandon(c *session, code int, reason, why string) {
+	if c.state != open {
+		return
+	}
+	s.retire(c, why)
+	o := s.outbound(c)
+	o.buf = frame.AppendClose(o.buf, code, reason)
+	c.state = closing
+	c.held = false
+	if c.in != nil {
+		s.giveInput(c.in)
+		c.in = nil
+	}
+	s.frames.Release(&c.partial)
+	c.stalled = 0
+	if c.deaf {
+		c.deaf = false
+		s.watch(c)
+	}
+	s.creditPump(c)
+	s.wheel.schedule(&s.sessions, c, s.wheel.now+ticks(closeWait))
+}
+
+// farewell answers the peer's close frame, or ends the wait for it.
+func (s *Shard) farewell(c *session, code int) {
+	if c.state == open {
+		s.retire(c, "left")
+		o := s.outbound(c)
+		if code == 1005 {
+			o.buf = frame.AppendFrame(o.buf, frame.OpClose, nil)
+		} else {
+			o.buf = frame.AppendClose(o.buf, code, "")
+		}
+		s.wheel.schedule(&s.sessions, c, s.wheel.now+ticks(closeWait))
+	}
+	c.state = leaving
+	if c.out == nil {
+		s.doom(c)
+	}
+}
+
+// end closes the connection and frees the session. It is retired already.
+func (s *Shard) end(c *session) {
+	s.wheel.cancel(&s.sessions, c)
+	s.dropOutbound(c)
+	s.frames.Release(&c.partial)
+	if c.in != nil {
+		s.giveInput(c.in)
+		c.in = nil
+	}
+	if c.pump != nil {
+		c.pump.shut()
+	} else {
+		closeDescriptor(int(c.fd))
+	}
+	c.place.Leave()
+	s.sessions.give(c)
+}
+
+// schedule puts c into the wheel for whatever it waits for first.
+func (s *Shard) schedule(c *session) {
+	due := c.seen + s.pingTicks
+	if c.pinged >= c.seen {
+		due = min(c.seen+s.idleTicks, c.pinged+s.pingTicks)
+	}
+	if c.stalled != 0 {
+		due = min(due, c.stalled+s.stallTicks)
+	}
+	s.wheel.schedule(&s.sessions, c, due)
+}
+
+// fire looks at what is due for c.
+func (s *Shard) fire(c *session) {
+	now := s.wheel.now
+	switch {
+	case c.state != open:
+		s.doom(c) // the peer took too long to answer the close frame
+		return
+	case now-c.seen >= s.idleTicks:
+		s.count.Idle++
+		s.abandon(c, CloseIdle, "idle: nothing arrived, not even a pong", "idle")
+		return
+	case c.stalled != 0 && now-c.stalled >= s.stallTicks:
+		s.count.Protocol++
+		s.abandon(c, CloseStalled, "a message took too long to arrive", "stalled")
+		return
+	case now-c.seen >= s.pingTicks && now-c.pinged >= s.pingTicks:
+		c.pinged = now
+		o := s.outbound(c)
+		o.buf = frame.AppendFrame(o.buf, frame.OpPing, nil)
+	}
+	s.schedule(c)
+}

@@ -1,0 +1,239 @@
+package shard
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/wire"
+)
+
+// Stable error codes beside those of the wire package.
+const (
+	codeNoRoute     = "no_route"
+	codeForbidden   = "forbidden"
+	codeStageError  = "stage_error"
+	codeUnsupported = "unsupported"
+	codeLimit       = "limit"
+)
+
+// receive handles one text message of c.
+func (s *Shard) receive(c *session, b []byte) {
+	s.count.In++
+	s.count.InBytes += uint64(len(b))
+	f := &s.frame
+	if fault := s.parser.Parse(b, f); fault != nil {
+		s.count.Malformed++
+		s.sendError(c, f.ID, fault.Code, fault.Text)
+		return
+	}
+	switch f.Type {
+	case wire.TypeMessage:
+		s.message(c, f, len(b))
+	case wire.TypePing:
+		s.text = wire.AppendPong(s.text[:0])
+		s.send(c, s.text)
+	case wire.TypeJoin, wire.TypeLeave:
+		s.membership(c, f)
+	case wire.TypePong, wire.TypeAck:
+		// A pong has moved c.seen; a plain client's written frames count as
+		// delivered, so there is nothing that an acknowledgement could change.
+	default:
+		s.sendError(c, f.ID, codeUnsupported, "resuming needs the subprotocol stratix.v1, which this gateway does not offer")
+	}
+}
+
+// message runs a type 0 frame through the pipeline and commits what comes out.
+func (s *Shard) message(c *session, f *wire.Frame, size int) {
+	m := s.msg
+	m.Reset()
+	m.From = &c.Session
+	m.ID, m.Data, m.Headers, m.To = f.ID, f.Data, f.Headers, f.To
+	m.Size = size
+	m.Time = s.unixMillis
+	m.TTL, m.Priority, m.Receipt = f.TTL, f.Priority, f.Receipt
+	p := s.program.Pipeline
+	m.Own(s, core.Held{Pipeline: p, Slot: c.slot, Serial: c.serial})
+	v, err := s.runStages(p, m, false)
+	s.conclude(c, m, v, err)
+}
+
+// runStages is the border at which a panic in a stage is recovered: it is counted and
+// fails this one message.
+func (s *Shard) runStages(p *core.Pipeline, m *core.Message, again bool) (v core.Verdict, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.count.Panics++
+			stage := p.Failed(m)
+			s.opt.Log.Error("a stage panicked: its message is rejected",
+				"stage", stage, "generation", p.Generation, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			v, err = core.Drop, errStage
+		}
+	}()
+	if again {
+		return p.Continue(m)
+	}
+	return p.Run(m)
+}
+
+var errStage = &core.Rejection{Code: codeStageError, Text: "the gateway failed on this message"}
+
+// conclude does what the pipeline decided. c is nil when the sender left while
+// the message was held.
+func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error) {
+	switch {
+	case err != nil:
+		s.count.Failed++
+		rejection := errStage
+		if !errors.As(err, &rejection) {
+			s.opt.Log.Error("a stage failed: its message is rejected", "error", err, "generation", m.Generation)
+		}
+		s.tell(c, m.ID, rejection.Code, rejection.Text)
+	case v == core.Hold:
+		s.count.Held++
+		m.Held().Pipeline.Pending++
+		if m == s.msg {
+			s.msg = &core.Message{}
+		}
+		if c != nil {
+			c.held = true
+		}
+	case v == core.Drop:
+		code, reason := m.Effects.Code, m.Effects.Reason
+		if code == "" {
+			code = core.CodeDropped
+		}
+		if code == core.CodeDropped {
+			s.count.Filtered++
+		} else {
+			s.count.Rejected++
+		}
+		s.tell(c, m.ID, code, reason)
+	default:
+		s.commit(c, m)
+	}
+}
+
+// tell sends an error to the sender if it is still there.
+func (s *Shard) tell(c *session, id []byte, code, text string) {
+	if c != nil && c.state == open {
+		s.sendError(c, id, code, text)
+	}
+}
+
+// commit applies the effects of an accepted message and routes it.
+func (s *Shard) commit(c *session, m *core.Message) {
+	e := &m.Effects
+	if c != nil {
+		for _, g := range e.Joins {
+			s.dir.join(c, g)
+		}
+		for _, g := range e.Leaves {
+			s.dir.leave(c, g)
+		}
+	}
+	targets := e.Targets
+	if !e.Routed() && m.To != nil {
+		var fault *wire.Fault
+		targets, s.names, fault = wire.ParseTargets(m.To, s.own[:0], s.names[:0])
+		s.own = targets[:0]
+		if fault != nil {
+			s.count.Malformed++
+			s.tell(c, m.ID, fault.Code, fault.Text)
+			return
+		}
+		if s.program.HasPolicy {
+			if refused := s.forbids(m.From, targets); refused != "" {
+				s.count.Forbidden++
+				s.tell(c, m.ID, codeForbidden, refused)
+				return
+			}
+		}
+	}
+	if len(e.Replies) > 0 && c != nil && c.state == open {
+		for _, data := range e.Replies {
+			s.body = wire.AppendReply(s.body[:0], m, data)
+			s.giveSelf(c, s.body)
+		}
+	}
+	switch {
+	case len(targets) > 0:
+		s.count.Accepted++
+		s.route(c, m, targets)
+	case len(e.Replies) > 0:
+		s.count.Accepted++
+		s.ackSelf(c, m.ID)
+	default:
+		s.count.NoRoute++
+		s.tell(c, m.ID, codeNoRoute, "nothing in the pipeline routed this message, and it names no recipient")
+	}
+}
+
+// forbids asks the policy hook about each of the sender's own targets.
+func (s *Shard) forbids(from *core.Session, targets []core.Target) string {
+	for _, t := range targets {
+		refused, err := s.program.Hooks.MaySend(from, t)
+		if err != nil {
+			s.count.HookErrors++
+			return "the gateway's policy failed"
+		}
+		if refused != "" {
+			return refused
+		}
+	}
+	return ""
+}
+
+// ackSelf acknowledges a message that went to nobody but its sender: the ack
+// stands behind it in the same stream.
+func (s *Shard) ackSelf(c *session, id []byte) {
+	if c == nil || c.state != open || len(id) == 0 {
+		return
+	}
+	s.text = wire.AppendAck(s.text[:0], id, "memory", "delivered")
+	s.send(c, s.text)
+}
+
+// membership handles type 8 and 9 frames: all of the groups or none.
+func (s *Shard) membership(c *session, f *wire.Frame) {
+	var fault *wire.Fault
+	s.groups, s.names, fault = wire.ParseNames(f.Groups, s.groups[:0], s.names[:0])
+	if fault != nil {
+		s.count.Malformed++
+		s.sendError(c, f.ID, fault.Code, fault.Text)
+		return
+	}
+	if f.Type == wire.TypeLeave {
+		for _, g := range s.groups {
+			s.dir.leave(c, g)
+		}
+		s.text = wire.AppendGroupsAck(s.text[:0], f.ID, f.Type, f.Groups)
+		s.send(c, s.text)
+		return
+	}
+	if s.program.HasPolicy {
+		for _, g := range s.groups {
+			refused, err := s.program.Hooks.MayJoin(&c.Session, g)
+			if err != nil {
+				s.count.HookErrors++
+				refused = "the gateway's policy failed"
+			}
+			if refused != "" {
+				s.count.Forbidden++
+				s.sendError(c, f.ID, codeForbidden, refused)
+				return
+			}
+		}
+	}
+	if len(c.groups)+len(s.groups) > MaxGroups {
+		s.count.Rejected++
+		s.sendError(c, f.ID, codeLimit, fmt.Sprintf("a client may be in %d groups", MaxGroups))
+		return
+	}
+	for _, g := range s.groups {
+		s.dir.join(c, g)
+	}
+	s.text = wire.AppendGroupsAck(s.text[:0], f.ID, f.Type, f.Groups)
+	s.send(c, s.text)
+}

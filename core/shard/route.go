@@ -1,0 +1,120 @@
+package shard
+
+import (
+	"hash/maphash"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/wire"
+)
+
+// route sends an accepted message to the shards that own its recipients. c is
+// nil when the sender left while the message was held.
+func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
+	s.body = wire.AppendBody(s.body[:0], m)
+	if len(targets) == 1 && c != nil && s.isSelf(c, targets[0]) && !c.blocked {
+		s.giveSelf(c, s.body)
+		s.ackSelf(c, m.ID)
+		return
+	}
+	shards := s.split(c, m, targets)
+	slot, f := s.flights.take()
+	f.id = append(f.id[:0], m.ID...)
+	held := m.Held()
+	f.sender, f.serial = held.Slot, held.Serial
+	f.many = len(targets) > 1 || targets[0].Kind == core.ToPrefix || targets[0].Kind == core.ToGroup
+	f.receipt = m.Receipt && len(m.ID) > 0 && s.flights.late < maxLate
+	f.shards = shards
+	if shards == 0 { // only the sender was meant, and it has left
+		f.shards = 1
+		s.report(slot, wire.Counts{Offline: 1})
+		return
+	}
+	var flags byte
+	if f.receipt {
+		flags = wantsReceipt
+	}
+	wanted := f.receipt
+	for i, part := range s.parts {
+		if len(part) == 0 {
+			continue
+		}
+		if i == s.index {
+			s.deliver(s, slot, wanted, part, s.body)
+		} else {
+			b := s.to(i)
+			b.buf = appendMessage(b.buf, slot, flags, part, s.body)
+		}
+	}
+}
+
+// isSelf reports whether t is the sender's own connection.
+func (s *Shard) isSelf(c *session, t core.Target) bool {
+	return c.state == open && (t.Kind == core.ToSender || t.Kind == core.ToClient && t.Name == c.ID)
+}
+
+// split sorts the targets by the shards that own them into s.parts and returns
+// how many shards that is.
+func (s *Shard) split(c *session, m *core.Message, targets []core.Target) (shards uint16) {
+	for i := range s.parts {
+		s.parts[i] = s.parts[i][:0]
+	}
+	put := func(i int, t core.Target) {
+		if len(s.parts[i]) == 0 {
+			shards++
+		}
+		s.parts[i] = append(s.parts[i], t)
+	}
+	for _, t := range targets {
+		switch t.Kind {
+		case core.ToSender:
+			if c != nil {
+				put(s.index, core.Target{Kind: core.ToClient, Name: m.From.ID})
+			}
+		case core.ToClient:
+			put(s.ownerOf(t.Name), t)
+		default:
+			for i := range s.parts {
+				put(i, t)
+			}
+		}
+	}
+	return shards
+}
+
+// ownerOf is the shard to which the ClientID belongs.
+func (s *Shard) ownerOf(id string) int {
+	if len(s.peers) == 1 {
+		return 0
+	}
+	return int(maphash.String(s.seed, id) % uint64(len(s.peers)))
+}
+
+// Resume takes messages back that a stage held. It may be called from any
+// goroutine.
+func (s *Shard) Resume(batch []*core.Message) {
+	s.inbox.post(&parcel{kind: parcelResume, held: batch})
+}
+
+// resumed goes on with messages that were held.
+func (s *Shard) resumed(batch []*core.Message) {
+	for _, m := range batch {
+		h := *m.Held()
+		h.Pipeline.Pending--
+		c := s.sessions.find(h.Slot, h.Serial)
+		if c != nil && c.state == open {
+			c.held = false
+		} else {
+			c = nil
+		}
+		var v core.Verdict
+		err := h.Err
+		if err == nil {
+			v, err = s.runStages(h.Pipeline, m, true)
+		}
+		s.conclude(c, m, v, err)
+		if c != nil && c.state == open {
+			s.listen(c)
+		}
+	}
+	s.releasePrograms()
+}

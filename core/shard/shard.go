@@ -1,0 +1,309 @@
+package shard
+
+import (
+	"hash/maphash"
+	"log/slog"
+	"math/bits"
+	"runtime"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/frame"
+	"github.com/stratix-gateway/stratix/core/wire"
+)
+
+// Options are the bounds of all shards.
+type Options struct {
+	Shards       int
+	MaxMessage   int           // bytes of a client's message, after inflating
+	PingEvery    time.Duration // of silence, after which a client is pinged
+	IdleTimeout  time.Duration // of silence, after which it is closed
+	StallTimeout time.Duration // for a message to arrive completely
+	QueueBytes   int           // that may wait for one client
+	QueuePolicy  Policy
+	DeflateAbove int // bytes from which messages are compressed for those who can; 0 never
+	Log          *slog.Logger
+	// Released is called when a shard has let a generation go: it is no longer
+	// live there and holds no message. It runs on the shard's goroutine.
+	Released func(generation uint32)
+}
+
+// Shard is one event loop. Everything in it but the inbox and the stack of
+// returned batches belongs to its goroutine.
+type Shard struct {
+	index int
+	opt   Options
+	seed  maphash.Seed
+	poll  *poller
+	inbox inbox
+
+	sessions slab
+	dir      directory
+	wheel    wheel
+	flights  flights
+	count    Counts
+	program  *core.Program
+	retiring []*core.Program // not live any more, with messages still held
+
+	peers    []peer
+	returned stack   // batches that peers have unpacked
+	blanks   *parcel // those taken back
+
+	// The turn.
+	turn       uint32
+	stamp      uint32 // of the message being given
+	unixMillis int64
+	stuck      bool // a peer is too far behind: no socket is read
+	dirty      []*session
+	doomed     []*session
+	ready      []readyRef
+	readyNow   []readyRef
+	deliveries []delivery
+	receipts   []receipt
+
+	// Buffers that every message uses again.
+	buf       []byte // what a socket read returns
+	frames    *frame.Reader
+	deflater  *frame.Deflater
+	parser    *wire.Parser
+	frame     wire.Frame
+	msg       *core.Message
+	body      []byte          // encoded envelope without its head
+	text      []byte          // a control message being composed
+	names     []byte          // unescaped names of the targets
+	own       []core.Target   // the client's own targets
+	targets   []core.Target   // of an unpacked entry
+	parts     [][]core.Target // targets by shard
+	groups    []string        // of a type 8 or 9 frame
+	gone      []mark
+	outbounds []*outbound
+	inputs    []*inbound
+
+	pingTicks, idleTicks, stallTicks uint32
+
+	began       time.Time
+	ticked      time.Time // when on_tick ran last
+	turnTime    time.Duration
+	turnLengths [turnBuckets]uint64
+	pastStages  map[string]core.Tally
+	pastScript  core.ScriptTally
+	draining    *drain
+	stopped     bool
+}
+
+func newShard(index int, opt Options, seed maphash.Seed, program *core.Program) (*Shard, error) {
+	poll, err := newPoller()
+	if err != nil {
+		return nil, err
+	}
+	s := &Shard{
+		index: index, opt: opt, seed: seed, poll: poll, program: program,
+		dir:        newDirectory(),
+		buf:        make([]byte, readBytes),
+		frames:     frame.NewReader(frame.Config{MaxMessage: opt.MaxMessage}),
+		deflater:   frame.NewDeflater(),
+		parser:     wire.NewParser(),
+		msg:        &core.Message{},
+		parts:      make([][]core.Target, opt.Shards),
+		pingTicks:  ticks(opt.PingEvery),
+		idleTicks:  ticks(opt.IdleTimeout),
+		stallTicks: ticks(opt.StallTimeout),
+		pastStages: map[string]core.Tally{},
+	}
+	s.wheel.init()
+	s.inbox.wake = poll.wake
+	return s, nil
+}
+
+// run is the loop. It returns after parcelStop.
+func (s *Shard) run() {
+	s.began = time.Now()
+	s.ticked = s.began
+	began := s.began
+	for !s.stopped {
+		n := s.wait(began)
+		began = time.Now()
+		s.unixMillis = began.UnixMilli()
+		s.turn++
+		for i := range n {
+			if r, ok := s.poll.at(i); ok {
+				s.event(r)
+			}
+		}
+		s.open()
+		s.runReady()
+		s.advance(began)
+		s.reap()
+		s.flush()
+		s.reap()
+		s.settle()
+		s.shipAll()
+		s.collect()
+		if s.stuck = s.congested(); s.stuck {
+			s.count.Stalls++
+		}
+		s.checkDrained()
+		s.account(began)
+		// Others need the processor too: a loop that never blocks would keep it
+		// until it is preempted.
+		runtime.Gosched()
+	}
+	s.close()
+}
+
+// wait blocks until there is something to do and returns the number of socket
+// events.
+func (s *Shard) wait(now time.Time) int {
+	switch {
+	case len(s.dirty) > 0 || len(s.ready) > 0 && !s.stuck:
+		return s.poll.wait(0)
+	case s.stuck:
+		return s.poll.wait(1) // the peer gives room back without a wake
+	}
+	tick := s.began.Add(time.Duration(s.wheel.now+1) * tickLength)
+	millis := int(max(0, (tick.Sub(now)+time.Millisecond-1)/time.Millisecond))
+	s.inbox.asleep.Store(true)
+	if s.inbox.head.Load() != nil {
+		millis = 0
+	}
+	n := s.poll.wait(millis)
+	s.inbox.asleep.Store(false)
+	return n
+}
+
+// event handles what happened on one socket.
+func (s *Shard) event(r ready) {
+	c := s.sessions.find(r.slot, r.serial)
+	if c == nil {
+		return
+	}
+	if r.writable && c.out != nil {
+		s.write(c)
+	}
+	switch {
+	case c.state == free || c.state == broken:
+	case r.readable:
+		s.readable(c)
+	case r.hungUp:
+		s.breakOff(c)
+	}
+	if r.hungUp && c.deaf && c.state == open {
+		s.breakOff(c) // it would be reported again and again
+	}
+}
+
+// open handles everything that was posted.
+func (s *Shard) open() {
+	for p := s.inbox.take(); p != nil; {
+		next := p.next
+		p.next = nil
+		s.accept(p)
+		p = next
+	}
+}
+
+func (s *Shard) accept(p *parcel) {
+	switch p.kind {
+	case parcelBatch:
+		s.unpack(p.from, p.buf)
+		p.from.returned.push(p)
+	case parcelAttach:
+		s.attach(p.client)
+	case parcelProgram:
+		s.retiring = append(s.retiring, s.program)
+		s.program = p.program
+		s.releasePrograms()
+	case parcelResume:
+		s.resumed(p.held)
+	case parcelInput:
+		s.pumped(p)
+	case parcelRoom:
+		if c := s.sessions.find(p.slot, p.serial); c != nil && c.out != nil {
+			s.write(c)
+		}
+	case parcelGone:
+		if c := s.sessions.find(p.slot, p.serial); c != nil && c.state != broken {
+			s.breakOff(c)
+		}
+	case parcelDrain:
+		s.beginDrain(p.drain)
+	case parcelStop:
+		s.stopped = true
+	case parcelCall:
+		p.call()
+	}
+}
+
+// pumped handles bytes that a pump has read. They are the pump's until it gets
+// its credit back.
+func (s *Shard) pumped(p *parcel) {
+	c := s.sessions.find(p.slot, p.serial)
+	if c == nil {
+		return
+	}
+	c.pump.owed = true
+	c.seen = s.wheel.now
+	s.count.WireIn += uint64(len(p.buf))
+	switch {
+	case c.state == leaving || c.state == broken:
+		s.creditPump(c)
+	default:
+		s.consume(c, p.buf)
+	}
+}
+
+// advance moves the timers on to now.
+func (s *Shard) advance(now time.Time) {
+	for until := uint32(now.Sub(s.began) / tickLength); s.wheel.now < until; {
+		s.wheel.next()
+		for c := s.wheel.pop(&s.sessions); c != nil; c = s.wheel.pop(&s.sessions) {
+			s.fire(c)
+		}
+		if s.draining != nil {
+			s.stepDrain()
+		}
+	}
+	if s.index == 0 && now.Sub(s.ticked) >= time.Second {
+		s.ticked = now
+		if err := s.program.Hooks.Tick(s.unixMillis); err != nil {
+			s.count.HookErrors++
+		}
+	}
+}
+
+// account notes how long the turn took.
+func (s *Shard) account(began time.Time) {
+	took := time.Since(began)
+	s.count.Turns++
+	s.turnTime += took
+	s.turnLengths[min(bits.Len64(uint64(took.Microseconds())), turnBuckets-1)]++
+}
+
+// releasePrograms lets go of the generations that hold no message any more.
+func (s *Shard) releasePrograms() {
+	kept := s.retiring[:0]
+	for _, p := range s.retiring {
+		if p.Pipeline.Pending > 0 {
+			kept = append(kept, p)
+			continue
+		}
+		addStages(s.pastStages, p)
+		addScript(&s.pastScript, p)
+		if s.opt.Released != nil {
+			s.opt.Released(p.Generation)
+		}
+	}
+	clear(s.retiring[len(kept):])
+	s.retiring = kept
+}
+
+// close ends every connection that is left.
+func (s *Shard) close() {
+	s.sessions.each(func(c *session) {
+		if c.state == open || c.state == broken {
+			s.retire(c, "stop")
+		}
+		s.end(c)
+	})
+	s.poll.close()
+}

@@ -1,0 +1,158 @@
+package shard
+
+import (
+	"slices"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+)
+
+// Counts are a shard's running totals since it began.
+type Counts struct {
+	Opened, Closed               uint64 // connections
+	Replaced, Idle, Slow         uint64 // connections closed from this side, by cause
+	Refused, Protocol            uint64
+	In, InBytes                  uint64 // text messages from clients
+	Out, OutBytes                uint64 // messages given to clients
+	Accepted, Filtered, Rejected uint64 // messages by what became of them
+	Failed, Forbidden, Malformed uint64
+	NoRoute                      uint64
+	Offline, Overflow            uint64 // accepted, but no recipient took it
+	Dropped                      uint64 // taken out of full queues
+	Held                         uint64 // held by a stage
+	Panics, HookErrors           uint64
+	Reads, Writes                uint64 // system calls
+	WireIn, WireOut              uint64 // bytes on the sockets
+	Turns, Stalls                uint64 // loop turns; those that ended congested
+}
+
+// turnBuckets count loop turns by length: bucket i holds those below 2^i
+// microseconds that no smaller one holds.
+const turnBuckets = 24
+
+// Stats is what a shard tells of itself.
+type Stats struct {
+	Counts
+	Connections int
+	Groups      int
+	QueuedBytes int // not yet written to clients
+	InFlight    int // messages whose receipts are not all in
+	Generation  uint32
+	Stages      map[string]core.Tally // by metric label, over all generations
+	Script      core.ScriptTally      // over all generations
+	TurnTime    time.Duration         // spent in turns
+	TurnLengths [turnBuckets]uint64
+}
+
+// stats gathers everything, on the shard's goroutine.
+func (s *Shard) stats() Stats {
+	st := Stats{
+		Counts:      s.count,
+		Connections: len(s.dir.byID),
+		Groups:      len(s.dir.groups),
+		InFlight:    len(s.flights.slots) - len(s.flights.unused),
+		Generation:  s.program.Generation,
+		Stages:      map[string]core.Tally{},
+		Script:      s.pastScript,
+		TurnTime:    s.turnTime,
+		TurnLengths: s.turnLengths,
+	}
+	s.sessions.each(func(c *session) {
+		if c.out != nil {
+			st.QueuedBytes += c.out.waiting()
+		}
+	})
+	for name, t := range s.pastStages {
+		st.Stages[name] = t
+	}
+	for _, p := range slices.Concat(s.retiring, []*core.Program{s.program}) {
+		addStages(st.Stages, p)
+		addScript(&st.Script, p)
+	}
+	return st
+}
+
+// Add adds another shard's numbers; Stages must not be nil.
+func (st *Stats) Add(other *Stats) {
+	st.Counts.add(&other.Counts)
+	st.Connections += other.Connections
+	st.Groups += other.Groups
+	st.QueuedBytes += other.QueuedBytes
+	st.InFlight += other.InFlight
+	st.Generation = max(st.Generation, other.Generation)
+	for name, t := range other.Stages {
+		sum := st.Stages[name]
+		addTally(&sum, &t)
+		st.Stages[name] = sum
+	}
+	addTallies(&st.Script, &other.Script)
+	st.TurnTime += other.TurnTime
+	for i, n := range other.TurnLengths {
+		st.TurnLengths[i] += n
+	}
+}
+
+func addStages(to map[string]core.Tally, p *core.Program) {
+	for i := range p.Pipeline.Len() {
+		name, t := p.Pipeline.Stage(i)
+		sum := to[name]
+		addTally(&sum, t)
+		to[name] = sum
+	}
+}
+
+func addTally(sum, t *core.Tally) {
+	for v := range t.Verdicts {
+		sum.Verdicts[v] += t.Verdicts[v]
+	}
+	sum.Errors += t.Errors
+	sum.Timed += t.Timed
+	sum.Spent += t.Spent
+}
+
+func addScript(to *core.ScriptTally, p *core.Program) {
+	if p.Script != nil {
+		addTallies(to, p.Script)
+	}
+}
+
+func addTallies(sum, t *core.ScriptTally) {
+	sum.Calls += t.Calls
+	sum.Instructions += t.Instructions
+	sum.Errors += t.Errors
+	sum.Overruns += t.Overruns
+	sum.Panics += t.Panics
+}
+
+func (c *Counts) add(o *Counts) {
+	c.Opened += o.Opened
+	c.Closed += o.Closed
+	c.Replaced += o.Replaced
+	c.Idle += o.Idle
+	c.Slow += o.Slow
+	c.Refused += o.Refused
+	c.Protocol += o.Protocol
+	c.In += o.In
+	c.InBytes += o.InBytes
+	c.Out += o.Out
+	c.OutBytes += o.OutBytes
+	c.Accepted += o.Accepted
+	c.Filtered += o.Filtered
+	c.Rejected += o.Rejected
+	c.Failed += o.Failed
+	c.Forbidden += o.Forbidden
+	c.Malformed += o.Malformed
+	c.NoRoute += o.NoRoute
+	c.Offline += o.Offline
+	c.Overflow += o.Overflow
+	c.Dropped += o.Dropped
+	c.Held += o.Held
+	c.Panics += o.Panics
+	c.HookErrors += o.HookErrors
+	c.Reads += o.Reads
+	c.Writes += o.Writes
+	c.WireIn += o.WireIn
+	c.WireOut += o.WireOut
+	c.Turns += o.Turns
+	c.Stalls += o.Stalls
+}

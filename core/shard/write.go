@@ -1,0 +1,167 @@
+package shard
+
+import (
+	"syscall"
+
+	"github.com/stratix-gateway/stratix/core/frame"
+	"github.com/stratix-gateway/stratix/core/wire"
+)
+
+const (
+	// writeBytes is when a connection is written to before the turn ends.
+	writeBytes = 64 << 10
+	// keepBytes is the largest buffer that is kept for another connection.
+	keepBytes = 64 << 10
+	// keepOutbounds is how many are kept.
+	keepOutbounds = 4096
+)
+
+// outbound returns what c still has to get, to append to, and sees to it that
+// it is written at the end of the turn.
+func (s *Shard) outbound(c *session) *outbound {
+	if c.out == nil {
+		if n := len(s.outbounds); n > 0 {
+			c.out = s.outbounds[n-1]
+			s.outbounds = s.outbounds[:n-1]
+		} else {
+			c.out = &outbound{}
+		}
+	}
+	if !c.dirty {
+		c.dirty = true
+		s.dirty = append(s.dirty, c)
+	}
+	return c.out
+}
+
+// drop gives c's outbound back; the messages in it that were waited for are lost.
+func (s *Shard) dropOutbound(c *session) {
+	o := c.out
+	if o == nil {
+		return
+	}
+	if o.late > 0 {
+		for _, m := range o.marks {
+			s.settleLate(o, m, false)
+		}
+	}
+	c.out = nil
+	if cap(o.buf) <= keepBytes && len(s.outbounds) < keepOutbounds {
+		*o = outbound{buf: o.buf[:0], marks: o.marks[:0]}
+		s.outbounds = append(s.outbounds, o)
+	}
+}
+
+// send queues a text frame that is no message: an acknowledgement, an error.
+// A client that makes them and does not read them is not read from either, so
+// they are bounded by what one turn can make.
+func (s *Shard) send(c *session, text []byte) {
+	o := s.outbound(c)
+	o.buf = frame.AppendFrame(o.buf, frame.OpText, text)
+}
+
+// sendError queues a type 2 frame.
+func (s *Shard) sendError(c *session, id []byte, code, text string) {
+	s.text = wire.AppendError(s.text[:0], id, code, text)
+	s.send(c, s.text)
+}
+
+// flush writes once to every connection that has something to get.
+func (s *Shard) flush() {
+	for i := 0; i < len(s.dirty); i++ {
+		c := s.dirty[i]
+		s.dirty[i] = nil
+		c.dirty = false
+		if c.out != nil && !c.blocked {
+			s.write(c)
+		}
+	}
+	s.dirty = s.dirty[:0]
+}
+
+// write writes what the socket takes. What it does not take waits for room.
+func (s *Shard) write(c *session) {
+	o := c.out
+	n, ok := s.put(c, o.buf[o.off:])
+	if !ok {
+		s.breakOff(c)
+		return
+	}
+	s.count.WireOut += uint64(n)
+	done := o.wrote(n)
+	if o.late > 0 {
+		for _, m := range o.marks[:done] {
+			s.settleLate(o, m, true)
+		}
+	}
+	if o.waiting() > 0 {
+		o.forget(done)
+		if !c.blocked {
+			c.blocked = true
+			s.watch(c)
+		} else if c.deaf && !s.clogged(c) {
+			s.listen(c)
+		}
+		return
+	}
+	o.marks = o.marks[:0]
+	s.dropOutbound(c)
+	if c.blocked {
+		c.blocked = false
+		s.watch(c)
+	}
+	switch {
+	case c.state == leaving:
+		s.doom(c)
+	case c.deaf || c.in != nil:
+		s.listen(c)
+	}
+}
+
+// breakOff notes that c's socket failed. reap ends it.
+func (s *Shard) breakOff(c *session) {
+	if c.state == leaving || c.state == closing {
+		s.doom(c)
+		return
+	}
+	c.state = broken
+	s.doom(c)
+}
+
+// doom puts c on the list of connections to end; see reap.
+func (s *Shard) doom(c *session) { s.doomed = append(s.doomed, c) }
+
+// clogged reports whether c has so much to read that it is not read from: a
+// client that only writes gets back-pressure instead of losses.
+func (s *Shard) clogged(c *session) bool {
+	return c.out != nil && c.blocked && c.out.waiting() > s.opt.QueueBytes/2
+}
+
+// put hands bytes to the connection without blocking; ok is false when it is
+// broken.
+func (s *Shard) put(c *session, b []byte) (n int, ok bool) {
+	if c.pump != nil {
+		return c.pump.put(b)
+	}
+	s.count.Writes++
+	n, errno := rawWrite(int(c.fd), b)
+	switch {
+	case errno == 0:
+		return n, true
+	case again(errno):
+		return 0, true
+	case errno == syscall.EPIPE, errno == syscall.ECONNRESET:
+		return 0, false
+	}
+	return 0, false
+}
+
+// watch tells the poller what c waits for.
+func (s *Shard) watch(c *session) {
+	if c.pump != nil {
+		return
+	}
+	if err := s.poll.watch(int(c.fd), c.slot, c.serial, !c.deaf, c.blocked); err != nil {
+		s.opt.Log.Error("a connection cannot be watched", "client", c.ID, "error", err)
+	}
+}
