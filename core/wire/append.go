@@ -1,0 +1,148 @@
+package wire
+
+import (
+	"strconv"
+
+	"github.com/stratix-gateway/stratix/core"
+)
+
+// The Append functions append one whole frame of the gateway to dst, except
+// AppendHead, AppendBody and AppendReply, which append a part. A nil id leaves
+// the messageId out; any other, and groups and data, is valid JSON and copied as
+// it is. The words stored and status need no escapes.
+
+// Counts says what became of a message's recipients.
+type Counts struct{ Delivered, Queued, Offline, Refused uint32 }
+
+// AppendAck appends the acknowledgement of a message.
+func AppendAck(dst, id []byte, stored, status string) []byte {
+	return append(appendAck(dst, id, stored, status), '}')
+}
+
+// AppendAckCounts appends the acknowledgement of a message with several
+// recipients; counts that are 0 are left out.
+func AppendAckCounts(dst, id []byte, stored, status string, c Counts) []byte {
+	dst = appendAck(dst, id, stored, status)
+	dst = appendCount(dst, `,"delivered":`, c.Delivered)
+	dst = appendCount(dst, `,"queued":`, c.Queued)
+	dst = appendCount(dst, `,"offline":`, c.Offline)
+	dst = appendCount(dst, `,"refused":`, c.Refused)
+	return append(dst, '}')
+}
+
+func appendAck(dst, id []byte, stored, status string) []byte {
+	dst = append(dst, `{"type":1`...)
+	dst = appendID(dst, id)
+	dst = append(dst, `,"stored":"`...)
+	dst = append(dst, stored...)
+	dst = append(dst, `","status":"`...)
+	dst = append(dst, status...)
+	return append(dst, '"')
+}
+
+func appendCount(dst []byte, key string, n uint32) []byte {
+	if n == 0 {
+		return dst
+	}
+	return strconv.AppendUint(append(dst, key...), uint64(n), 10)
+}
+
+func appendID(dst, id []byte) []byte {
+	if id == nil {
+		return dst
+	}
+	return append(append(dst, `,"messageId":`...), id...)
+}
+
+// AppendGroupsAck appends the acknowledgement of a join (t is TypeJoin) or a
+// leave; groups is the array of names that the client sent.
+func AppendGroupsAck(dst, id []byte, t int, groups []byte) []byte {
+	dst = append(dst, `{"type":1`...)
+	dst = appendID(dst, id)
+	if t == TypeJoin {
+		dst = append(dst, `,"joined":`...)
+	} else {
+		dst = append(dst, `,"left":`...)
+	}
+	return append(append(dst, groups...), '}')
+}
+
+// AppendError appends an error.
+func AppendError(dst, id []byte, code, text string) []byte {
+	dst = append(dst, `{"type":2`...)
+	dst = appendID(dst, id)
+	dst = append(dst, `,"code":`...)
+	dst = AppendString(dst, code)
+	dst = append(dst, `,"error":`...)
+	return append(AppendString(dst, text), '}')
+}
+
+// AppendPong appends the answer to a ping frame.
+func AppendPong(dst []byte) []byte { return append(dst, `{"type":5}`...) }
+
+// AppendGoodbye appends the announcement that the gateway will close the
+// connection and when the client may come back.
+func AppendGoodbye(dst []byte, retryAfterMillis int64, reason string) []byte {
+	dst = append(dst, `{"type":6,"retryAfter":`...)
+	dst = strconv.AppendInt(dst, retryAfterMillis, 10)
+	dst = append(dst, `,"reason":`...)
+	return append(AppendString(dst, reason), '}')
+}
+
+// AppendGap appends the announcement that the messages from to to, both
+// included, are lost, and the cause.
+func AppendGap(dst []byte, from, to uint64, cause string) []byte {
+	dst = append(dst, `{"type":7,"gaps":[[`...)
+	dst = strconv.AppendUint(dst, from, 10)
+	dst = append(dst, ',')
+	dst = strconv.AppendUint(dst, to, 10)
+	dst = append(dst, ',')
+	return append(AppendString(dst, cause), "]]}"...)
+}
+
+const head = `{"type":0,"seq":`
+
+// AppendHead appends a message's recipient's own part: the opening brace, the
+// type, the sequence number and a comma. A body follows.
+func AppendHead(dst []byte, seq uint64) []byte {
+	return append(strconv.AppendUint(append(dst, head...), seq, 10), ',')
+}
+
+// HeadSize is how many bytes AppendHead appends.
+func HeadSize(seq uint64) int {
+	n := len(head) + 2
+	for ; seq >= 10; seq /= 10 {
+		n++
+	}
+	return n
+}
+
+// AppendBody appends the part of a message that its recipients share, up to the
+// closing brace. m.Data is not nil.
+func AppendBody(dst []byte, m *core.Message) []byte {
+	dst = append(dst, `"from":`...)
+	dst = append(AppendString(dst, m.From.ID), ',')
+	dst = appendPayload(dst, m, m.Data)
+	if m.Headers != nil {
+		dst = append(dst, `,"headers":`...)
+		dst = append(dst, m.Headers...)
+	}
+	return append(dst, '}')
+}
+
+// AppendReply appends the body of a message that a script answers m with: it
+// comes from the gateway, so it has no "from".
+func AppendReply(dst []byte, m *core.Message, data []byte) []byte {
+	return append(appendPayload(dst, m, data), '}')
+}
+
+func appendPayload(dst []byte, m *core.Message, data []byte) []byte {
+	if m.ID != nil {
+		dst = append(dst, `"messageId":`...)
+		dst = append(append(dst, m.ID...), ',')
+	}
+	dst = append(dst, `"data":`...)
+	dst = append(dst, data...)
+	dst = append(dst, `,"ts":`...)
+	return strconv.AppendInt(dst, m.Time, 10)
+}

@@ -1,0 +1,70 @@
+package wire
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/stratix-gateway/stratix/core"
+)
+
+func TestFramesOfTheGateway(t *testing.T) {
+	f := func(got []byte, want string) {
+		t.Helper()
+		if string(got) != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if !json.Valid(got) {
+			t.Errorf("%s is not valid JSON", got)
+		}
+	}
+	id := []byte(`"msg-001"`)
+	f(AppendAck(nil, id, "memory", "delivered"), `{"type":1,"messageId":"msg-001","stored":"memory","status":"delivered"}`)
+	f(AppendAck(nil, nil, "disk", "queued"), `{"type":1,"stored":"disk","status":"queued"}`)
+	f(AppendAckCounts(nil, id, "memory", "delivered", Counts{}), `{"type":1,"messageId":"msg-001","stored":"memory","status":"delivered"}`)
+	f(AppendAckCounts(nil, id, "memory", "queued", Counts{1, 2, 3, math.MaxUint32}),
+		`{"type":1,"messageId":"msg-001","stored":"memory","status":"queued","delivered":1,"queued":2,"offline":3,"refused":4294967295}`)
+	f(AppendAckCounts(nil, id, "memory", "delivered", Counts{Delivered: 7, Refused: 1}),
+		`{"type":1,"messageId":"msg-001","stored":"memory","status":"delivered","delivered":7,"refused":1}`)
+	f(AppendGroupsAck(nil, id, TypeJoin, []byte(`["room:1"]`)), `{"type":1,"messageId":"msg-001","joined":["room:1"]}`)
+	f(AppendGroupsAck(nil, nil, TypeLeave, []byte(`["a", "b"]`)), `{"type":1,"left":["a", "b"]}`)
+	f(AppendError(nil, id, "no_route", `no "target"`), `{"type":2,"messageId":"msg-001","code":"no_route","error":"no \"target\""}`)
+	f(AppendError(nil, nil, "bad_json", "x\xff"), `{"type":2,"code":"bad_json","error":"x\ufffd"}`)
+	f(AppendPong(nil), `{"type":5}`)
+	f(AppendGoodbye(nil, 1500, "drain"), `{"type":6,"retryAfter":1500,"reason":"drain"}`)
+	f(AppendGap(nil, 117, 131, "expired"), `{"type":7,"gaps":[[117,131,"expired"]]}`)
+}
+
+func TestMessagesOfTheGateway(t *testing.T) {
+	f := func(body []byte, want string) {
+		t.Helper()
+		got := append(AppendHead(nil, 42), body...)
+		if string(got) != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if !json.Valid(got) {
+			t.Errorf("%s is not valid JSON", got)
+		}
+	}
+	m := &core.Message{From: &core.Session{ID: `c"1`}, Data: []byte(`{"a":[]}`), Time: 1700000000123}
+	f(AppendBody(nil, m), `{"type":0,"seq":42,"from":"c\"1","data":{"a":[]},"ts":1700000000123}`)
+	f(AppendReply(nil, m, []byte(`"pong"`)), `{"type":0,"seq":42,"data":"pong","ts":1700000000123}`)
+	m.ID, m.Headers = []byte(`"m"`), []byte(`{"h":"v"}`)
+	f(AppendBody(nil, m), `{"type":0,"seq":42,"from":"c\"1","messageId":"m","data":{"a":[]},"ts":1700000000123,"headers":{"h":"v"}}`)
+	f(AppendReply(nil, m, []byte(`null`)), `{"type":0,"seq":42,"messageId":"m","data":null,"ts":1700000000123}`)
+}
+
+func TestHeadSizeIsWhatAppendHeadAppends(t *testing.T) {
+	f := func(seq uint64) {
+		t.Helper()
+		if got, want := HeadSize(seq), len(AppendHead(nil, seq)); got != want {
+			t.Errorf("HeadSize(%d) = %d, want %d", seq, got, want)
+		}
+	}
+	f(0)
+	f(math.MaxUint64)
+	for n, i := uint64(1), 0; i < 20; n, i = n*10, i+1 {
+		f(n - 1)
+		f(n)
+	}
+}
