@@ -8,6 +8,18 @@ type Program struct {
 	// HasPolicy reports whether the hooks decide on sends and joins; without it
 	// everything is allowed and the shard does not ask.
 	HasPolicy bool
+	// Script counts what the shard's scripts did; nil when there are none. It is
+	// written by the shard's goroutine only.
+	Script *ScriptTally
+}
+
+// ScriptTally counts the calls of Lua functions of one shard and generation.
+type ScriptTally struct {
+	Calls        uint64 // stages and hooks
+	Instructions uint64 // that the calls took
+	Errors       uint64 // calls that failed, the following included
+	Overruns     uint64 // calls that exceeded their budget
+	Panics       uint64 // calls that broke the VM, which was made anew
 }
 
 // Generation is one loaded state of the scripts folder, ready to go live.

@@ -1,0 +1,217 @@
+package core_test
+
+import (
+	"go/parser"
+	"go/token"
+	"path"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/stratix-gateway/stratix/"
+
+// thirdParty stands for all imports that are neither of the standard library
+// nor of this module.
+const thirdParty = "third party"
+
+// rule says who may not import whom. Packages of this module are written as in
+// the go command: ./core is one, ./core/... it and all below it.
+type rule struct {
+	from    string
+	except  []string // packages that the rule does not bind
+	never   []string
+	because string
+}
+
+// rules bind what ships; tests may import what they like.
+var rules = []rule{
+	{
+		from:    "./core",
+		never:   []string{"./...", thirdParty},
+		because: "core is the words of the domain: what it imports, every package depends on",
+	},
+	{
+		from:    "./core/...",
+		never:   []string{"./plugins/...", "./lua/...", "./cmd/..."},
+		because: "imports go one way, core <- plugins and lua <- cmd: the core runs any stage and any engine",
+	},
+	{
+		from:    "./plugins/...",
+		except:  []string{"./plugins/all"},
+		never:   []string{"./plugins/..."},
+		because: "a plugin is a folder that can be added or deleted alone; plugins meet only in the pipeline",
+	},
+	{
+		from:    "./plugins/...",
+		never:   []string{"./core/shard/...", "./core/gateway/...", "./core/server/...", "./core/reload/...", "./lua/...", "./cmd/..."},
+		because: "a plugin sees messages and not what carries them: it is the same in a check, a test and a gateway",
+	},
+	{
+		from:    "./lua/...",
+		never:   []string{"./plugins/...", "./core/shard/...", "./core/gateway/...", "./core/server/...", "./core/reload/...", "./cmd/..."},
+		because: "the engine finds stages by name in core, and knows neither sockets nor where scripts come from",
+	},
+	{
+		from:    "./...",
+		except:  []string{"./lua/..."},
+		never:   []string{"github.com/yuin/gopher-lua/..."},
+		because: "another engine is a change to one folder, and no value of a VM leaves its shard",
+	},
+	{
+		from:    "./...",
+		except:  []string{"./core/server/...", "./core/load/..."},
+		never:   []string{"github.com/valyala/fasthttp/...", "github.com/fasthttp/websocket/..."},
+		because: "HTTP ends at the upgrade: fasthttp pools what it hands out, and the server alone knows its rules",
+	},
+	{
+		from:    "./core/frame/...",
+		never:   []string{"net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/..."},
+		because: "frames are functions on bytes, without I/O: so they can be fuzzed, split anywhere",
+	},
+	{
+		from:    "./core/wire/...",
+		never:   []string{"net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/..."},
+		because: "envelopes are functions on bytes, without I/O: so they can be fuzzed",
+	},
+	{
+		from:    "./...",
+		except:  []string{"./core/coretest"},
+		never:   []string{"testing/...", "./core/coretest"},
+		because: "the gateway does not carry the test framework and its flags",
+	},
+}
+
+// breaks returns the reason why the package may not import the other, or "".
+// Both are written as in a rule.
+func breaks(pkg, imported string) string {
+	for _, r := range rules {
+		if matches(pkg, r.from) && !matchesAny(pkg, r.except) && matchesAny(imported, r.never) && !samePlugin(pkg, imported) {
+			return r.because
+		}
+	}
+	return ""
+}
+
+func matches(name, pattern string) bool {
+	if pattern == thirdParty {
+		host, _, _ := strings.Cut(name, "/")
+		return host != "." && strings.Contains(host, ".")
+	}
+	root, tree := strings.CutSuffix(pattern, "/...")
+	return name == root || tree && strings.HasPrefix(name, root+"/")
+}
+
+func matchesAny(name string, patterns []string) bool {
+	for _, p := range patterns {
+		if matches(name, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// samePlugin reports whether both packages are of one plugin, which may have
+// folders of its own.
+func samePlugin(a, b string) bool {
+	a, inPlugins := strings.CutPrefix(a, "./plugins/")
+	b, both := strings.CutPrefix(b, "./plugins/")
+	a, _, _ = strings.Cut(a, "/")
+	b, _, _ = strings.Cut(b, "/")
+	return inPlugins && both && a == b
+}
+
+func TestImportsKeepTheRules(t *testing.T) {
+	for _, file := range goFiles(t) {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), path.Join(root, file), nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkg := "./" + path.Dir(file)
+		for _, i := range parsed.Imports {
+			imported, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if own, ok := strings.CutPrefix(imported, module); ok {
+				imported = "./" + own
+			}
+			if because := breaks(pkg, imported); because != "" {
+				t.Errorf("%s imports %s, but %s", file, imported, because)
+			}
+		}
+	}
+}
+
+func TestTheRulesSayWhatTheyMean(t *testing.T) {
+	f := func(pkg, imported string, want bool) {
+		t.Helper()
+		if got := breaks(pkg, imported) == ""; got != want {
+			t.Errorf("may %s import %s: got %v, want %v", pkg, imported, got, want)
+		}
+	}
+	const allowed, refused = true, false
+
+	f("./core", "strings", allowed)
+	f("./core", "log/slog", allowed)
+	f("./core", "golang.org/x/sys/unix", refused)
+	f("./core", "github.com/tidwall/gjson", refused)
+	f("./core", "./core/shard", refused)
+
+	f("./core/gateway", "./core/shard", allowed)
+	f("./core/gateway", "github.com/tidwall/gjson", allowed)
+	f("./core/gateway", "./plugins/all", refused)
+	f("./core/gateway", "./lua", refused)
+	f("./core/gateway", "./cmd/stratix", refused)
+
+	f("./plugins/all", "./plugins/disk", allowed)
+	f("./plugins/all", "./core/shard", refused)
+	f("./plugins/disk", "./core", allowed)
+	f("./plugins/disk", "./plugins/disk/segment", allowed)
+	f("./plugins/disk", "./plugins/ring", refused)
+	f("./plugins/disk", "./plugins/diskless", refused)
+	f("./plugins/disk", "./core/shard", refused)
+	f("./plugins/disk", "./core/gateway", refused)
+	f("./plugins/disk", "./core/server", refused)
+	f("./plugins/disk", "./lua", refused)
+	f("./plugins/disk", "os", allowed)
+
+	f("./lua", "github.com/yuin/gopher-lua", allowed)
+	f("./lua", "github.com/yuin/gopher-lua/parse", allowed)
+	f("./lua/stdlib", "github.com/yuin/gopher-lua", allowed)
+	f("./core/shard", "github.com/yuin/gopher-lua", refused)
+	f("./cmd/stratix", "github.com/yuin/gopher-lua/ast", refused)
+	f("./lua", "./core/wire", allowed)
+	f("./lua", "./plugins/prefix", refused)
+	f("./lua", "./core/shard", refused)
+	f("./lua", "./core/server", refused)
+	f("./lua", "./core/gateway", refused)
+	f("./lua", "./core/reload", refused)
+
+	f("./core/server", "github.com/valyala/fasthttp", allowed)
+	f("./core/server", "github.com/fasthttp/websocket", allowed)
+	f("./core/load", "github.com/fasthttp/websocket", allowed)
+	f("./core/shard", "github.com/fasthttp/websocket", refused)
+	f("./cmd/stratix", "github.com/valyala/fasthttp/reuseport", refused)
+
+	for _, pkg := range []string{"./core/frame", "./core/wire"} {
+		f(pkg, "io", allowed)
+		f(pkg, "net/netip", allowed)
+		f(pkg, "github.com/klauspost/compress/flate", allowed)
+		f(pkg, "net", refused)
+		f(pkg, "net/http", refused)
+		f(pkg, "os", refused)
+		f(pkg, "os/exec", refused)
+		f(pkg, "syscall", refused)
+		f(pkg, "golang.org/x/sys/unix", refused)
+	}
+
+	f("./core/coretest", "testing", allowed)
+	f("./core/shard", "testing", refused)
+	f("./plugins/prefix", "./core/coretest", refused)
+	f("./cmd/stratix", "./core/gateway", allowed)
+	f("./cmd/stratix", "./plugins/all", allowed)
+}

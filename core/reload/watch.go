@@ -1,0 +1,179 @@
+package reload
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// Folder is a scripts folder to follow.
+type Folder struct {
+	Dir string
+	// Debounce is how long the folder must be quiet before it is read; 0 is 20 ms.
+	Debounce time.Duration
+	// Poll is how often it is read without any event, since network file systems
+	// send none; 0 is 3 s.
+	Poll time.Duration
+	Log  *slog.Logger
+
+	blind bool // for tests: no events, polling only
+}
+
+// patience is how many debounces a folder gets that is never quiet, or whose
+// state looks like a save half done.
+const patience = 10
+
+// Watch calls apply for each content that differs from the one before, the
+// first time from last, until ctx ends; then it returns nil. It begins with
+// what changed since last was read.
+//
+// Events are hints only: after each burst of them the folder is read, and the
+// content decides. A folder or a Main that is not there, a folder that cannot
+// be read, a Main that is empty and a file that was emptied look like a save
+// half done: they are believed after ten debounces. An emptied file is applied
+// then. The others are told to problem, once until that changes, and nothing is
+// applied. problem gets nil when a problem is over. Both functions run on
+// Watch's goroutine; events wait while they do.
+func (f *Folder) Watch(ctx context.Context, last Snapshot, apply func(Snapshot), problem func(error)) error {
+	dir, err := filepath.Abs(f.Dir)
+	if err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	w := &watch{
+		dir: f.Dir, debounce: f.Debounce, last: last, apply: apply, problem: problem,
+	}
+	if w.debounce <= 0 {
+		w.debounce = 20 * time.Millisecond
+	}
+	every := f.Poll
+	if every <= 0 {
+		every = 3 * time.Second
+	}
+	// Without a watcher both channels stay nil and polling does everything.
+	var events <-chan fsnotify.Event
+	var errs <-chan error
+	if !f.blind {
+		n, err := newNotifier(dir, f.Log)
+		if err != nil {
+			f.Log.Warn("the scripts folder is polled only", "dir", f.Dir, "every", every, "error", err)
+		} else {
+			defer n.close()
+			w.notifier, events, errs = n, n.Events, n.Errors
+		}
+	}
+	w.run(ctx, every, events, errs)
+	return nil
+}
+
+// watch is one run of Folder.Watch.
+type watch struct {
+	dir      string
+	debounce time.Duration
+	notifier *notifier // nil: polling only
+	last     Snapshot  // as applied
+	apply    func(Snapshot)
+	problem  func(error)
+
+	told      string    // the problem that was told; "" for none
+	unsettled time.Time // since when the folder looks half saved; zero when it does not
+}
+
+func (w *watch) run(ctx context.Context, every time.Duration, events <-chan fsnotify.Event, errs <-chan error) {
+	poll := time.NewTicker(every)
+	defer poll.Stop()
+	due := time.NewTimer(0)
+	defer due.Stop()
+	pending, since := true, time.Now()
+	postpone := func() {
+		now := time.Now()
+		if !pending {
+			pending, since = true, now
+		}
+		due.Reset(min(w.debounce, since.Add(patience*w.debounce).Sub(now)))
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case ev, ok := <-events:
+			if !ok {
+				events = nil
+			} else if w.notifier.concerns(ev) {
+				postpone()
+			}
+		case _, ok := <-errs: // such as an overflow: some events are lost
+			if !ok {
+				errs = nil
+			} else {
+				postpone()
+			}
+		case <-poll.C:
+			if !pending {
+				pending, since = true, time.Now()
+				due.Reset(0)
+			}
+		case <-due.C:
+			pending = false
+			if again := w.look(time.Now()); again {
+				postpone()
+			}
+		}
+	}
+}
+
+// look reads the folder and acts on it. It reports whether to look again soon.
+func (w *watch) look(now time.Time) (again bool) {
+	next, err := read(w.dir, w.found)
+	if _, ok := next.Files[Main]; err == nil && !ok {
+		err = fmt.Errorf("reload: %s is missing in %s", Main, w.dir)
+	}
+	switch {
+	case err == nil && !emptied(w.last, next):
+		w.unsettled = time.Time{}
+	case w.unsettled.IsZero():
+		w.unsettled = now
+		return true
+	case now.Sub(w.unsettled) < patience*w.debounce:
+		return true
+	}
+	w.tell(err)
+	if err != nil || next.Hash == w.last.Hash {
+		return false
+	}
+	w.last = next
+	w.apply(next)
+	return false
+}
+
+func (w *watch) found(folders []string) {
+	if w.notifier != nil {
+		w.notifier.follow(folders)
+	}
+}
+
+// tell reports a problem that is not the one told last, or its end.
+func (w *watch) tell(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != w.told {
+		w.told = text
+		w.problem(err)
+	}
+}
+
+// emptied reports whether a file that held something is empty now, or Main is:
+// many editors truncate a file before they write it.
+func emptied(last, next Snapshot) bool {
+	for name, content := range next.Files {
+		if len(content) == 0 && (len(last.Files[name]) > 0 || name == Main && last.Hash != next.Hash) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,7 @@
+// Package all links every plugin into the program that imports it. A plugin is
+// one folder and one line here.
+package all
+
+import (
+	_ "github.com/stratix-gateway/stratix/plugins/prefix" // stage.prefix
+)
