@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"github.com/stratix-gateway/stratix/core/load"
+)
+
+type benchCmd struct {
+	load.Config
+}
+
+// Help is shown by stratix bench --help.
+func (benchCmd) Help() string {
+	return `Loopback only; bounded in connections and time; it stops by itself.
+
+Examples:
+  stratix bench --scenario pairs --connections 1000 --window 8
+  stratix bench --scenario open --rate 20000 --seconds 10 --json`
+}
+
+func (c *benchCmd) Run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	_, err := load.Run(ctx, c.Config, os.Stdout)
+	return err
+}

@@ -1,0 +1,76 @@
+// Command stratix is a WebSocket gateway that is programmed in Lua.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by scripts/build.sh.
+var version = "dev"
+
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
+	Check   checkCmd   `cmd:"" help:"Compile and lint a scripts folder and build its pipeline, without running it."`
+	Bench   benchCmd   `cmd:"" help:"Put a bounded load on a gateway on this machine and measure it."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run is the whole program; the result is the exit code: 0 for success, 1 when
+// the command failed, 2 when its words are off.
+func run(args []string) int {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("stratix"),
+		kong.Description("A WebSocket gateway programmed in Lua.\n\n"+
+			"Every message of every client runs through the pipeline in the scripts folder; saving a script makes it live on the open connections."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Vars{"version": version},
+		kong.Exit(func(code int) { exit = code }),
+	)
+	if err != nil {
+		return fail(err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	switch {
+	case exit >= 0: // --help was answered
+		return exit
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "stratix: %v\nTry: stratix --help\n", err)
+		return 2
+	}
+	if err := k.Run(); err != nil {
+		return fail(err)
+	}
+	return 0
+}
+
+func fail(err error) int {
+	fmt.Fprintf(os.Stderr, "stratix: %v\n", err)
+	return 1
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run() error {
+	fmt.Printf("stratix %s\n", fullVersion())
+	return nil
+}
+
+// fullVersion names the build and the Go release that made it.
+func fullVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return version + " (" + info.GoVersion + ")"
+	}
+	return version
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/gateway"
+	"github.com/stratix-gateway/stratix/core/reload"
+	"github.com/stratix-gateway/stratix/core/server"
+	"github.com/stratix-gateway/stratix/core/shard"
+	"github.com/stratix-gateway/stratix/lua"
+	_ "github.com/stratix-gateway/stratix/plugins/all" // the stages
+)
+
+type serveCmd struct {
+	Listen  string `help:"Address for clients: HOST:PORT or unix:PATH." default:":8080" env:"STRATIX_LISTEN" group:"Where"`
+	Admin   string `help:"Address for operators: loopback HOST:PORT, unix:PATH, or 'off'." default:"127.0.0.1:8081" env:"STRATIX_ADMIN" group:"Where"`
+	Scripts string `help:"Folder with main.lua; it is watched, and each save goes live." default:"scripts/routes" env:"STRATIX_SCRIPTS" group:"Where"`
+	Data    string `help:"Folder for what must survive a restart: the last scripts that worked." default:"data" env:"STRATIX_DATA" group:"Where"`
+
+	MaxConnections   int           `help:"Connections in all." default:"100000" env:"STRATIX_MAX_CONNECTIONS" group:"Limits"`
+	MaxPerAddress    int           `help:"Connections from one address (IPv6: one /64); 0 for no limit." default:"0" env:"STRATIX_MAX_PER_ADDRESS" group:"Limits"`
+	MaxMessage       core.Bytes    `help:"Size of a client's message." default:"64KiB" env:"STRATIX_MAX_MESSAGE" group:"Limits"`
+	HandshakeTimeout time.Duration `help:"Time for a client to send its request." default:"10s" env:"STRATIX_HANDSHAKE_TIMEOUT" group:"Limits"`
+	MessageTimeout   time.Duration `help:"Time for a message to arrive completely." default:"10s" env:"STRATIX_MESSAGE_TIMEOUT" group:"Limits"`
+	PingEvery        time.Duration `help:"Silence after which a client is pinged." default:"30s" env:"STRATIX_PING_EVERY" group:"Limits"`
+	IdleTimeout      time.Duration `help:"Silence after which a client is closed; a pong breaks it." default:"75s" env:"STRATIX_IDLE_TIMEOUT" group:"Limits"`
+	QueueBytes       core.Bytes    `help:"What may wait for one client that reads slowly." default:"1MiB" env:"STRATIX_QUEUE_BYTES" group:"Limits"`
+	QueuePolicy      string        `help:"When that is full: ${enum}." enum:"drop_oldest,reject,disconnect" default:"drop_oldest" env:"STRATIX_QUEUE_POLICY" group:"Limits"`
+	Budget           int           `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET" group:"Limits"`
+
+	Origins      []string   `help:"Web origins that may connect, besides pages of this host: https://app.example.com,file://; '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
+	InsecureOpen bool       `help:"It is meant that anybody who reaches the address may connect under any ClientID." env:"STRATIX_INSECURE_OPEN" group:"Clients"`
+	Deflate      bool       `help:"Agree to permessage-deflate." default:"true" negatable:"" env:"STRATIX_DEFLATE" group:"Clients"`
+	DeflateAbove core.Bytes `help:"Compress messages from this size on." default:"1KiB" env:"STRATIX_DEFLATE_ABOVE" group:"Clients"`
+
+	Shards       int           `help:"Event loops; 0 for one a processor." default:"0" env:"STRATIX_SHARDS" group:"Running"`
+	Transport    string        `help:"How sockets are served: ${enum}. 'auto' is epoll where there is one." enum:"auto,epoll,goroutine" default:"auto" env:"STRATIX_TRANSPORT" group:"Running"`
+	DrainTimeout time.Duration `help:"Time to let the clients go after SIGTERM." default:"10s" env:"STRATIX_DRAIN_TIMEOUT" group:"Running"`
+	Summary      time.Duration `help:"Period of the summary line in the log; 0 for none." default:"30s" env:"STRATIX_SUMMARY" group:"Running"`
+	LogFormat    string        `help:"${enum}." enum:"text,json" default:"text" env:"STRATIX_LOG_FORMAT" group:"Running"`
+	LogLevel     string        `help:"${enum}." enum:"debug,info,warn,error" default:"info" env:"STRATIX_LOG_LEVEL" group:"Running"`
+}
+
+// Help is shown by stratix serve --help.
+func (serveCmd) Help() string {
+	return `Serves WebSocket clients at /ws?clientId=..., and /metrics, /healthz and /readyz beside it.
+The admin address has /v1/status and POST /v1/reload too.
+
+Examples:
+  stratix serve
+  stratix serve --listen 127.0.0.1:9000 --scripts /etc/stratix/routes --data /var/lib/stratix
+  STRATIX_LOG_FORMAT=json stratix serve --admin unix:/run/stratix/admin.sock
+
+Signals: SIGHUP loads the scripts again. SIGTERM and SIGINT let the clients go and exit with 0;
+a second one ends at once.`
+}
+
+// Validate rejects what could only go wrong later.
+func (c *serveCmd) Validate() error {
+	positive := func(name string, ok bool) error {
+		if ok {
+			return nil
+		}
+		return fmt.Errorf("--%s must be positive", name)
+	}
+	err := errors.Join(
+		positive("max-connections", c.MaxConnections > 0), positive("max-message", c.MaxMessage > 0),
+		positive("handshake-timeout", c.HandshakeTimeout > 0), positive("message-timeout", c.MessageTimeout > 0),
+		positive("ping-every", c.PingEvery > 0), positive("idle-timeout", c.IdleTimeout > 0),
+		positive("queue-bytes", c.QueueBytes > 0), positive("budget", c.Budget > 0), positive("drain-timeout", c.DrainTimeout > 0),
+	)
+	switch {
+	case err != nil:
+		return err
+	case c.Shards < 0 || c.Shards > 1024:
+		return errors.New("--shards must be between 0 and 1024")
+	case c.MaxPerAddress < 0:
+		return errors.New("--max-per-address must not be negative")
+	case c.MaxMessage > 16<<20:
+		return errors.New("--max-message must be at most 16MiB")
+	case c.QueueBytes < c.MaxMessage:
+		return errors.New("--queue-bytes must be at least --max-message: the largest message has to fit")
+	case c.QueueBytes > 1<<30:
+		return errors.New("--queue-bytes must be at most 1GiB")
+	case c.IdleTimeout <= c.PingEvery:
+		return errors.New("--idle-timeout must be longer than --ping-every, else clients that only listen are closed")
+	case c.Transport == server.Epoll && !shard.HasPoller:
+		return errors.New("--transport epoll: this platform has no epoll")
+	}
+	return nil
+}
+
+func (c *serveCmd) Run() error {
+	log := c.logger(os.Stderr)
+	opt, err := c.options(log)
+	if err != nil {
+		return err
+	}
+	g, err := gateway.Open(opt)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal takes its default way: the end
+	reloadOnHangup(ctx, g)
+	return g.Run(ctx)
+}
+
+// reloadOnHangup loads the scripts again at each SIGHUP until ctx ends.
+func reloadOnHangup(ctx context.Context, g *gateway.Gateway) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(hangup)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hangup:
+				_ = g.Reload("signal") // logged there
+			}
+		}
+	}()
+}
+
+func (c *serveCmd) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of the enum
+	opt := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opt))
+	}
+	return slog.New(slog.NewTextHandler(w, opt))
+}
+
+func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
+	policy, err := shard.ParsePolicy(c.QueuePolicy)
+	if err != nil {
+		return gateway.Options{}, err
+	}
+	opt := gateway.Options{
+		Version: version,
+		Listen:  c.Listen, Admin: c.Admin, Scripts: c.Scripts, Data: c.Data,
+		Load:   loader(c.Budget, log),
+		Shards: c.Shards, Transport: c.Transport,
+		MaxConnections: c.MaxConnections, MaxPerAddress: c.MaxPerAddress,
+		MaxMessage: int(c.MaxMessage), HandshakeTimeout: c.HandshakeTimeout, StallTimeout: c.MessageTimeout,
+		PingEvery: c.PingEvery, IdleTimeout: c.IdleTimeout, DrainTimeout: c.DrainTimeout,
+		QueueBytes: int(c.QueueBytes), QueuePolicy: policy,
+		Deflate: c.Deflate, DeflateAbove: int(c.DeflateAbove),
+		Origins: c.Origins, InsecureOpen: c.InsecureOpen, Summary: c.Summary, Log: log,
+	}
+	if opt.Admin == "off" {
+		opt.Admin = ""
+	}
+	if opt.Shards == 0 {
+		opt.Shards = runtime.GOMAXPROCS(0)
+	}
+	if opt.Transport == "auto" {
+		opt.Transport = server.Goroutine
+		if shard.HasPoller {
+			opt.Transport = server.Epoll
+		}
+	}
+	return opt, nil
+}
+
+// loader is how the gateway turns a snapshot of the scripts folder into a
+// generation.
+func loader(budget int, log *slog.Logger) gateway.Loader {
+	return func(snap reload.Snapshot, number uint32, env *core.Env, previous *core.Generation) (*core.Generation, error) {
+		return lua.Load(lua.Sources(snap.Files), lua.Options{
+			Number: number, Shards: env.Shards, Budget: budget, Env: env, Previous: previous, Log: log,
+		})
+	}
+}
