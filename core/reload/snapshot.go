@@ -61,15 +61,15 @@ func read(dir string, found func(folders []string)) (Snapshot, error) {
 	var last *pass
 	for n := range passes {
 		p := &pass{files: map[string][]byte{}, folders: map[string]bool{}}
-		if err := p.walk(dir, "", nil); err != nil {
-			found(p.sorted())
-			return Snapshot{}, fmt.Errorf("reload: %w", err)
+		p.err = p.walk(dir, "", nil)
+		p.hash = hash(p.files)
+		if last != nil && p.agrees(last) {
+			if p.err != nil {
+				return Snapshot{}, fmt.Errorf("reload: %w", p.err)
+			}
+			return Snapshot{Dir: dir, Files: p.files, Hash: p.hash}, nil
 		}
-		hash := p.hash()
-		if last != nil && hash == last.hash() && maps.Equal(p.folders, last.folders) {
-			return Snapshot{Dir: dir, Files: p.files, Hash: hash}, nil
-		}
-		found(p.sorted())
+		found(slices.Sorted(maps.Keys(p.folders)))
 		last = p
 		if n > 0 {
 			time.Sleep(passPause)
@@ -81,24 +81,29 @@ func read(dir string, found func(folders []string)) (Snapshot, error) {
 // pass is one reading of a folder.
 type pass struct {
 	files   map[string][]byte
-	size    int
+	hash    [32]byte        // of files
+	err     error           // which ended it
+	size    int             // of files, in bytes
 	folders map[string]bool // real paths
 	visited int             // folders, one that is linked twice counts twice
 }
 
-func (p *pass) sorted() []string { return slices.Sorted(maps.Keys(p.folders)) }
+// agrees reports whether both passes found the same.
+func (p *pass) agrees(last *pass) bool {
+	return p.hash == last.hash && maps.Equal(p.folders, last.folders) && fmt.Sprint(p.err) == fmt.Sprint(last.err)
+}
 
 // walk reads folder, which is called name within the scripts ("" at the top).
 // Above holds the real paths of the folders it is in.
 func (p *pass) walk(folder, name string, above []string) error {
-	real, err := filepath.EvalSymlinks(folder)
+	resolved, err := filepath.EvalSymlinks(folder)
 	if err == nil {
-		real, err = filepath.Abs(real)
+		resolved, err = filepath.Abs(resolved)
 	}
 	if err != nil {
 		return absent(err, name)
 	}
-	if slices.Contains(above, real) {
+	if slices.Contains(above, resolved) {
 		return nil // a link to a folder that it is in
 	}
 	if p.visited++; p.visited > MaxFiles {
@@ -108,8 +113,8 @@ func (p *pass) walk(folder, name string, above []string) error {
 	if err != nil {
 		return absent(err, name)
 	}
-	p.folders[real] = true
-	above = append(above, real)
+	p.folders[resolved] = true
+	above = append(above, resolved)
 	for _, e := range entries {
 		if hidden(e.Name()) || e.Type().IsRegular() && !wanted(e.Name()) {
 			continue
@@ -132,8 +137,8 @@ func (p *pass) entry(file, name string, e fs.DirEntry, above []string) error {
 		return nil
 	}
 	if e.Type()&fs.ModeSymlink != 0 {
-		if real, err := filepath.EvalSymlinks(file); err == nil {
-			p.folders[filepath.Dir(real)] = true
+		if resolved, err := filepath.EvalSymlinks(file); err == nil {
+			p.folders[filepath.Dir(resolved)] = true
 		}
 	}
 	return p.file(file, name)
@@ -170,7 +175,7 @@ func absent(err error, name string) error {
 	return fmt.Errorf("read the scripts: %w", err)
 }
 
-func (p *pass) hash() [32]byte {
+func hash(files map[string][]byte) [32]byte {
 	h := sha256.New()
 	var size [8]byte
 	part := func(b []byte) {
@@ -178,9 +183,9 @@ func (p *pass) hash() [32]byte {
 		h.Write(size[:])
 		h.Write(b)
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.files)) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		part([]byte(name))
-		part(p.files[name])
+		part(files[name])
 	}
 	return [32]byte(h.Sum(nil))
 }

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 // Folder is a scripts folder to follow.
@@ -35,9 +33,9 @@ const patience = 10
 // content decides. A folder or a Main that is not there, a folder that cannot
 // be read, a Main that is empty and a file that was emptied look like a save
 // half done: they are believed after ten debounces. An emptied file is applied
-// then. The others are told to problem, once until that changes, and nothing is
-// applied. problem gets nil when a problem is over. Both functions run on
-// Watch's goroutine; events wait while they do.
+// then. The others are told to problem, each once until it is over or another
+// one takes its place, and nothing is applied. Both functions run on
+// Watch's goroutine; what changes while they do is seen after them.
 func (f *Folder) Watch(ctx context.Context, last Snapshot, apply func(Snapshot), problem func(error)) error {
 	dir, err := filepath.Abs(f.Dir)
 	if err != nil {
@@ -53,19 +51,17 @@ func (f *Folder) Watch(ctx context.Context, last Snapshot, apply func(Snapshot),
 	if every <= 0 {
 		every = 3 * time.Second
 	}
-	// Without a watcher both channels stay nil and polling does everything.
-	var events <-chan fsnotify.Event
-	var errs <-chan error
+	var hints <-chan struct{} // stays nil without a notifier: polling does everything
 	if !f.blind {
 		n, err := newNotifier(dir, f.Log)
 		if err != nil {
 			f.Log.Warn("the scripts folder is polled only", "dir", f.Dir, "every", every, "error", err)
 		} else {
 			defer n.close()
-			w.notifier, events, errs = n, n.Events, n.Errors
+			w.notifier, hints = n, n.hints
 		}
 	}
-	w.run(ctx, every, events, errs)
+	w.run(ctx, every, hints)
 	return nil
 }
 
@@ -80,9 +76,10 @@ type watch struct {
 
 	told      string    // the problem that was told; "" for none
 	unsettled time.Time // since when the folder looks half saved; zero when it does not
+	doubt     string    // in what way
 }
 
-func (w *watch) run(ctx context.Context, every time.Duration, events <-chan fsnotify.Event, errs <-chan error) {
+func (w *watch) run(ctx context.Context, every time.Duration, hints <-chan struct{}) {
 	poll := time.NewTicker(every)
 	defer poll.Stop()
 	due := time.NewTimer(0)
@@ -99,18 +96,8 @@ func (w *watch) run(ctx context.Context, every time.Duration, events <-chan fsno
 		select {
 		case <-ctx.Done():
 			return
-		case ev, ok := <-events:
-			if !ok {
-				events = nil
-			} else if w.notifier.concerns(ev) {
-				postpone()
-			}
-		case _, ok := <-errs: // such as an overflow: some events are lost
-			if !ok {
-				errs = nil
-			} else {
-				postpone()
-			}
+		case <-hints:
+			postpone()
 		case <-poll.C:
 			if !pending {
 				pending, since = true, time.Now()
@@ -134,18 +121,21 @@ func (w *watch) look(now time.Time) (again bool) {
 	switch {
 	case err == nil && !emptied(w.last, next):
 		w.unsettled = time.Time{}
-	case w.unsettled.IsZero():
-		w.unsettled = now
+	case w.unsettled.IsZero() || fmt.Sprint(err) != w.doubt:
+		w.unsettled, w.doubt = now, fmt.Sprint(err)
 		return true
 	case now.Sub(w.unsettled) < patience*w.debounce:
 		return true
 	}
-	w.tell(err)
-	if err != nil || next.Hash == w.last.Hash {
+	if err != nil {
+		w.tell(err)
 		return false
 	}
-	w.last = next
-	w.apply(next)
+	w.told = ""
+	if next.Hash != w.last.Hash {
+		w.last = next
+		w.apply(next)
+	}
 	return false
 }
 
@@ -155,13 +145,9 @@ func (w *watch) found(folders []string) {
 	}
 }
 
-// tell reports a problem that is not the one told last, or its end.
+// tell reports a problem that is not the one told last.
 func (w *watch) tell(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != w.told {
+	if text := err.Error(); text != w.told {
 		w.told = text
 		w.problem(err)
 	}

@@ -105,6 +105,8 @@ const (
 	// peerBytes bounds what waits for a peer; past it this shard stops reading
 	// its sockets until the peer has caught up.
 	peerBytes = 4 << 20
+	// keepBlanks is how many used batches are kept for the next ones.
+	keepBlanks = 64
 )
 
 // to returns the open batch for shard i.
@@ -127,6 +129,7 @@ func (s *Shard) blank() *parcel {
 	}
 	if p := s.blanks; p != nil {
 		s.blanks, p.next = p.next, nil
+		s.blankCount--
 		return p
 	}
 	return &parcel{kind: parcelBatch, from: s}
@@ -137,18 +140,24 @@ func (s *Shard) collect() {
 	for p := s.returned.takeAll(); p != nil; {
 		next := p.next
 		s.peers[p.peer].inFlight -= len(p.buf)
-		if cap(p.buf) > 2*batchBytes {
-			p.buf = nil // one huge message must not stay
+		if s.blankCount < keepBlanks {
+			if cap(p.buf) > 2*batchBytes {
+				p.buf = nil // one huge message must not stay
+			}
+			p.buf = p.buf[:0]
+			p.next = s.blanks
+			s.blanks = p
+			s.blankCount++
 		}
-		p.buf = p.buf[:0]
-		p.next = s.blanks
-		s.blanks = p
 		p = next
 	}
 }
 
 func (s *Shard) ship(p *peer) {
 	p.inFlight += len(p.open.buf)
+	if p.inFlight > peerBytes {
+		s.stuck = true // at once: a turn can make much more than that
+	}
 	p.shard.inbox.post(p.open)
 	p.open = nil
 }

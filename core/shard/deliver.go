@@ -28,7 +28,7 @@ type receipt struct {
 func (s *Shard) deliver(from *Shard, slot uint32, wanted bool, targets []core.Target, body []byte) {
 	s.receipts = append(s.receipts, receipt{from: from, slot: slot, wanted: wanted})
 	r := &s.receipts[len(s.receipts)-1]
-	s.stamp++
+	s.newStamp()
 	for _, t := range targets {
 		switch t.Kind {
 		case core.ToClient:
@@ -51,6 +51,14 @@ func (s *Shard) deliver(from *Shard, slot uint32, wanted bool, targets []core.Ta
 		}
 	}
 	s.reap()
+}
+
+// newStamp makes a stamp that no session bears.
+func (s *Shard) newStamp() {
+	if s.stamp++; s.stamp == 0 {
+		s.sessions.each(func(c *session) { c.stamp = 0 })
+		s.stamp = 1
+	}
 }
 
 // give queues one message for c, once a message, and notes it in r. c stays in
@@ -87,7 +95,11 @@ func (s *Shard) give(c *session, r *receipt, body []byte) {
 // giveSelf queues a message for its own sender. It cannot be dropped, so an
 // acknowledgement behind it in the same stream is true when it is read.
 func (s *Shard) giveSelf(c *session, body []byte) {
-	s.appendMessage(c, s.outbound(c), wire.HeadSize(c.seq+1)+len(body), body)
+	o := s.outbound(c)
+	s.appendMessage(c, o, wire.HeadSize(c.seq+1)+len(body), body)
+	if len(o.buf) >= writeBytes && !c.blocked {
+		s.write(c)
+	}
 }
 
 // appendMessage appends one message frame with c's next seq.
@@ -111,7 +123,7 @@ func (s *Shard) makeRoom(c *session, size int) bool {
 	if !c.blocked {
 		// Nothing was tried yet in this turn: the socket may well take it.
 		s.write(c)
-		if c.out == nil || c.out.waiting()+size <= s.opt.QueueBytes {
+		if c.state != open || c.out == nil || c.out.waiting()+size <= s.opt.QueueBytes {
 			return c.state == open
 		}
 	}
@@ -154,6 +166,8 @@ func (s *Shard) reap() {
 		case broken:
 			s.retire(c, "lost")
 			s.end(c)
+		case over:
+			s.end(c)
 		case open:
 			s.count.Slow++
 			s.abandon(c, CloseSlow, "too slow: the queue is full", "slow")
@@ -180,7 +194,7 @@ func (s *Shard) settle() {
 		default:
 			r.counts.Queued++
 			if r.wanted {
-				s.noteLate(c.out, int32(i), r)
+				c.out.noteLate(d.end, lateNote{r.from, r.slot})
 			}
 		}
 		d.to = nil
@@ -197,17 +211,6 @@ func (s *Shard) settle() {
 		r.from = nil
 	}
 	s.receipts = s.receipts[:0]
-}
-
-// noteLate remembers who waits for the receipt of delivery i of this turn.
-func (s *Shard) noteLate(o *outbound, i int32, r *receipt) {
-	for j := len(o.marks) - 1; j >= 0; j-- {
-		if m := &o.marks[j]; m.turn == s.turn && m.delivery == i {
-			m.late = lateNote{r.from, r.slot}
-			o.late++
-			return
-		}
-	}
 }
 
 // settleLate tells the sender of a message that had to wait.

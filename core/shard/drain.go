@@ -56,7 +56,7 @@ func (s *Shard) stepDrain() {
 // checkDrained reports the end of the drain.
 func (s *Shard) checkDrained() {
 	d := s.draining
-	if d == nil || d.done == nil || len(d.leavers) > 0 || s.sessions.used() > 0 {
+	if d == nil || d.done == nil || s.sessions.used() > 0 {
 		return
 	}
 	d.done()

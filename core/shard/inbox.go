@@ -61,23 +61,45 @@ func (q *stack) takeAll() *parcel {
 // inbox is what other goroutines hand to a shard. Pushing never blocks: bounds
 // are kept by the producers (see peer and pump).
 type inbox struct {
-	stack
+	head   atomic.Pointer[parcel]
+	last   parcel // stands at the head of an inbox that is shut
 	asleep atomic.Bool
 	wake   func()
 }
 
-// post pushes p and wakes the shard if it sleeps.
-func (q *inbox) post(p *parcel) {
-	q.push(p)
+// post pushes p and wakes the shard if it sleeps. It reports false, and p stays
+// the caller's, when the inbox is shut.
+func (q *inbox) post(p *parcel) bool {
+	for {
+		old := q.head.Load()
+		if old == &q.last {
+			return false
+		}
+		p.next = old
+		if q.head.CompareAndSwap(old, p) {
+			break
+		}
+	}
 	if q.asleep.Load() && q.asleep.CompareAndSwap(true, false) {
 		q.wake()
 	}
+	return true
 }
 
 // take returns everything posted so far, oldest first.
 func (q *inbox) take() *parcel {
-	var first *parcel
-	for p := q.takeAll(); p != nil; {
+	if q.head.Load() == nil {
+		return nil
+	}
+	return reversed(q.head.Swap(nil))
+}
+
+// shut returns what was posted and not taken, and lets nothing in any more. It
+// is called once, after the last take.
+func (q *inbox) shut() *parcel { return reversed(q.head.Swap(&q.last)) }
+
+func reversed(p *parcel) (first *parcel) {
+	for p != nil {
 		next := p.next
 		p.next = first
 		first, p = p, next

@@ -2,7 +2,6 @@ package shard
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -185,22 +183,6 @@ func pair(t testing.TB) (ours, theirs *net.TCPConn) {
 	return c.(*net.TCPConn), s.(*net.TCPConn)
 }
 
-// dup takes the descriptor out of a connection and closes the rest.
-func dup(t testing.TB, c *net.TCPConn) int {
-	t.Helper()
-	raw, err := c.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	fd := -1
-	_ = raw.Control(func(p uintptr) { fd, err = syscall.Dup(int(p)) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Close()
-	return fd
-}
-
 func (g *gate) connect(id string) *client { return g.connectWith(Client{ID: id}) }
 
 func (g *gate) connectWith(cl Client) *client {
@@ -260,9 +242,12 @@ func (c *client) write(b []byte) {
 	}
 }
 
+// masked is a text frame as a client sends it.
+func masked(text string) []byte { return frame.AppendMasked(nil, frame.OpText, mask, []byte(text)) }
+
 func (c *client) send(text string) {
 	c.t.Helper()
-	c.write(frame.AppendMasked(nil, frame.OpText, mask, []byte(text)))
+	c.write(masked(text))
 }
 
 // next reads one frame.
@@ -309,28 +294,28 @@ func (c *client) text() string {
 	}
 }
 
-var timestamp = []byte(`"ts":`)
-
 // want reads one text frame for each of want and compares; a "ts" is cut out
 // first, since it differs each time.
 func (c *client) want(want ...string) {
 	c.t.Helper()
 	for _, w := range want {
-		got := []byte(c.text())
-		if !json.Valid(got) {
+		got := c.text()
+		if !json.Valid([]byte(got)) {
 			c.t.Fatalf("got %s, which is not JSON", got)
 		}
-		if i := bytes.Index(got, timestamp); i >= 0 {
-			j := i + len(timestamp)
-			for j < len(got) && got[j] >= '0' && got[j] <= '9' {
-				j++
-			}
-			got = append(got[:i-1], got[j:]...)
-		}
-		if string(got) != w {
+		if got = withoutTime(got); got != w {
 			c.t.Fatalf("got  %s\nwant %s", got, w)
 		}
 	}
+}
+
+// withoutTime cuts the "ts" out of a message.
+func withoutTime(text string) string {
+	before, after, ok := strings.Cut(text, `,"ts":`)
+	if !ok {
+		return text
+	}
+	return before + strings.TrimLeft(after, "0123456789")
 }
 
 // wantClose reads up to the close frame and compares its code, and checks that

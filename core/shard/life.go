@@ -45,10 +45,10 @@ type Client struct {
 // connection with the same ClientID.
 func (s *Shard) attach(cl *Client) {
 	if s.draining != nil {
-		s.turnAway(cl)
+		cl.turnAway()
 		return
 	}
-	if old := s.dir.byID[cl.ID]; old != nil {
+	if old := s.dir.byID[cl.ID]; old != nil && old.state == open {
 		s.count.Replaced++
 		s.abandon(old, CloseReplaced, "replaced by a newer connection with this clientId", "replaced")
 	}
@@ -95,9 +95,10 @@ func (s *Shard) greet(c *session) {
 }
 
 // turnAway closes a client that arrived while the gateway shuts down.
-func (s *Shard) turnAway(cl *Client) {
+func (cl *Client) turnAway() {
 	bye := frame.AppendClose(nil, CloseTryLater, "the gateway is shutting down")
 	if cl.pump != nil {
+		cl.pump.slot = none // what it reads is nobody's
 		close(cl.pump.attached)
 		cl.pump.put(bye)
 		cl.pump.shut()
@@ -135,8 +136,7 @@ func (s *Shard) abandon(c *session, code int, reason, why string) {
 		s.giveInput(c.in)
 		c.in = nil
 	}
-	s.frames.Release(&c.partial)
-	c.stalled = 0
+	c.stalled = 0 // its partial message is followed to the close frame behind
 	if c.deaf {
 		c.deaf = false
 		s.watch(c)
@@ -157,9 +157,21 @@ func (s *Shard) farewell(c *session, code int) {
 		}
 		s.wheel.schedule(&s.sessions, c, s.wheel.now+ticks(closeWait))
 	}
+	s.leave(c)
+}
+
+// leave ends c as soon as everything is written; it is retired, and its time is
+// bounded by the wheel.
+func (s *Shard) leave(c *session) {
 	c.state = leaving
-	if c.out == nil {
+	switch {
+	case c.out != nil:
+	case !c.lingers:
 		s.doom(c)
+	case c.pump != nil:
+		c.pump.finish()
+	default:
+		shutWrite(int(c.fd))
 	}
 }
 
@@ -196,7 +208,17 @@ func (s *Shard) schedule(c *session) {
 // fire looks at what is due for c.
 func (s *Shard) fire(c *session) {
 	now := s.wheel.now
+	if c.unheard() {
+		if !s.clogged(c) {
+			c.seen = now // it waits for the gateway
+		}
+		if c.stalled != 0 {
+			c.stalled = now
+		}
+	}
 	switch {
+	case c.state == broken || c.state == over:
+		return // reap ends it
 	case c.state != open:
 		s.doom(c) // the peer took too long to answer the close frame
 		return

@@ -125,15 +125,12 @@ func (s *Shard) tell(c *session, id []byte, code, text string) {
 // commit applies the effects of an accepted message and routes it.
 func (s *Shard) commit(c *session, m *core.Message) {
 	e := &m.Effects
-	if c != nil {
-		for _, g := range e.Joins {
-			s.dir.join(c, g)
-		}
-		for _, g := range e.Leaves {
-			s.dir.leave(c, g)
-		}
-	}
 	targets := e.Targets
+	if len(targets) > core.MaxTargets {
+		s.count.Rejected++
+		s.tell(c, m.ID, codeLimit, fmt.Sprintf("a message may have %d targets", core.MaxTargets))
+		return
+	}
 	if !e.Routed() && m.To != nil {
 		var fault *wire.Fault
 		targets, s.names, fault = wire.ParseTargets(m.To, s.own[:0], s.names[:0])
@@ -149,6 +146,14 @@ func (s *Shard) commit(c *session, m *core.Message) {
 				s.tell(c, m.ID, codeForbidden, refused)
 				return
 			}
+		}
+	}
+	if c != nil {
+		for _, g := range e.Joins {
+			s.dir.join(c, g)
+		}
+		for _, g := range e.Leaves {
+			s.dir.leave(c, g)
 		}
 	}
 	if len(e.Replies) > 0 && c != nil && c.state == open {
@@ -226,13 +231,16 @@ func (s *Shard) membership(c *session, f *wire.Frame) {
 			}
 		}
 	}
-	if len(c.groups)+len(s.groups) > MaxGroups {
+	for before, i := len(c.groups), 0; i < len(s.groups); i++ {
+		if s.dir.join(c, s.groups[i]) {
+			continue
+		}
+		for len(c.groups) > before {
+			s.dir.leaveAt(c, len(c.groups)-1)
+		}
 		s.count.Rejected++
 		s.sendError(c, f.ID, codeLimit, fmt.Sprintf("a client may be in %d groups", MaxGroups))
 		return
-	}
-	for _, g := range s.groups {
-		s.dir.join(c, g)
 	}
 	s.text = wire.AppendGroupsAck(s.text[:0], f.ID, f.Type, f.Groups)
 	s.send(c, s.text)

@@ -1,7 +1,10 @@
 package shard
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"unsafe"
 
 	"github.com/stratix-gateway/stratix/core/frame"
 	"github.com/stratix-gateway/stratix/core/wire"
@@ -31,14 +34,19 @@ func ParsePolicy(s string) (Policy, error) {
 }
 
 // outbound is what a connection still has to get: buf[off:] is not yet written.
-// Positions count bytes from the first one of this outbound.
+// Positions count bytes. Those of a connection only ever grow, also over the
+// outbounds that it gets one after the other.
 type outbound struct {
 	buf   []byte
 	off   int
 	start uint64 // position of buf[0]
 	marks []mark // the messages that may be dropped, oldest first
 	late  int    // marks whose sender waits for a receipt
+	gap   gap    // the last gap frame; its end is 0 without one
 }
+
+// gap is where a gap frame stands, and the messages that it names.
+type gap struct{ begin, end, from, to uint64 }
 
 // mark is where a message stands in an outbound.
 type mark struct {
@@ -55,6 +63,9 @@ type lateNote struct {
 	shard *Shard
 	slot  uint32
 }
+
+// footprint is how many bytes o keeps from the collector.
+func (o *outbound) footprint() int { return cap(o.buf) + cap(o.marks)*int(unsafe.Sizeof(mark{})) }
 
 // waiting is how many bytes are not yet written.
 func (o *outbound) waiting() int { return len(o.buf) - o.off }
@@ -86,9 +97,20 @@ func (o *outbound) forget(n int) {
 	o.marks = o.marks[:copy(o.marks, o.marks[n:])]
 }
 
+// noteLate remembers who waits for the receipt of the message that ends at end.
+func (o *outbound) noteLate(end uint64, who lateNote) {
+	i, ok := slices.BinarySearchFunc(o.marks, end, func(m mark, end uint64) int { return cmp.Compare(m.end, end) })
+	if ok {
+		o.marks[i].late = who
+		o.late++
+	}
+}
+
 // dropOldest takes out the oldest whole messages until at most limit bytes
-// wait, puts a gap frame that names them in their place, and appends their
-// marks to gone. A message that is partly written stays.
+// wait, and appends their marks to gone. Frames that stay (a message that is
+// partly written, pongs, acknowledgements, a client's messages to itself) keep
+// their order; a gap frame stands for each run of dropped messages, and takes
+// in the run before if that was not yet written.
 func (o *outbound) dropOldest(limit int, gone []mark) []mark {
 	first := 0
 	for first < len(o.marks) && o.marks[first].begin < o.written() {
@@ -102,27 +124,50 @@ func (o *outbound) dropOldest(limit int, gone []mark) []mark {
 	if last == first {
 		return gone
 	}
-	// Frames that stay (pongs, acknowledgements) stand between the messages, so
-	// what is behind the gap frame is copied piece by piece.
 	dropped := o.marks[first:last]
+	g := o.gap
+	merge := g.end > 0 && g.begin >= o.written() && g.to+1 == dropped[0].seq
 	base := dropped[0].begin
+	if merge {
+		base = g.begin
+	}
 	at := int(base - o.start)
 	tail := append([]byte(nil), o.buf[at:]...)
-	gap := wire.AppendGap(nil, dropped[0].seq, dropped[len(dropped)-1].seq, "dropped")
-	o.buf = frame.AppendFrame(o.buf[:at], frame.OpText, gap)
-	shift := len(o.buf) - at - freed
-	from := uint64(0)
-	for _, m := range dropped {
-		o.buf = append(o.buf, tail[from:m.begin-base]...)
-		from = m.end - base
+	o.buf = o.buf[:at]
+	from := uint64(0) // in tail: what is before it is in o.buf again, or dropped
+	if merge {
+		from = g.end - base
 	}
+	for len(dropped) > 0 {
+		run := 1
+		for run < len(dropped) && dropped[run].seq == dropped[run-1].seq+1 {
+			run++
+		}
+		if !merge {
+			o.buf = append(o.buf, tail[from:dropped[0].begin-base]...)
+			from = dropped[0].begin - base
+			g = gap{from: dropped[0].seq}
+		}
+		merge = false
+		g.to = dropped[run-1].seq
+		g.begin = o.end()
+		o.buf = frame.AppendFrame(o.buf, frame.OpText, wire.AppendGap(nil, g.from, g.to, "dropped"))
+		g.end = o.end()
+		for _, m := range dropped[:run] {
+			o.buf = append(o.buf, tail[from:m.begin-base]...)
+			from = m.end - base
+		}
+		dropped = dropped[run:]
+	}
+	o.gap = g
+	shift := len(o.buf) - at - int(from)
 	o.buf = append(o.buf, tail[from:]...)
 	for i := range o.marks[last:] {
 		m := &o.marks[last+i]
-		m.begin = uint64(int64(m.begin) + int64(shift))
-		m.end = uint64(int64(m.end) + int64(shift))
+		m.begin += uint64(shift) // wraps when the shift is negative
+		m.end += uint64(shift)
 	}
-	gone = append(gone, dropped...)
+	gone = append(gone, o.marks[first:last]...)
 	o.marks = o.marks[:first+copy(o.marks[first:], o.marks[last:])]
 	return gone
 }

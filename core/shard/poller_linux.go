@@ -2,6 +2,7 @@ package shard
 
 import (
 	"fmt"
+	"os"
 	"syscall"
 	"unsafe"
 
@@ -15,6 +16,8 @@ const HasPoller = true
 // goroutine.
 type poller struct {
 	epoll, event int
+	waker        *os.File // over event; a late wake finds it closed, not another's descriptor
+	one          [8]byte  // what a wake writes
 	events       [256]unix.EpollEvent
 }
 
@@ -33,12 +36,12 @@ func newPoller() (*poller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	ev, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	ev, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
 		unix.Close(ep)
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	p := &poller{epoll: ep, event: ev}
+	p := &poller{epoll: ep, event: ev, waker: os.NewFile(uintptr(ev), "eventfd"), one: [8]byte{1}}
 	if err := p.control(unix.EPOLL_CTL_ADD, ev, unix.EPOLLIN, wakeSlot, 0); err != nil {
 		p.close()
 		return nil, err
@@ -48,7 +51,7 @@ func newPoller() (*poller, error) {
 
 func (p *poller) close() {
 	unix.Close(p.epoll)
-	unix.Close(p.event)
+	_ = p.waker.Close()
 }
 
 func (p *poller) control(op, fd int, events, slot, serial uint32) error {
@@ -111,8 +114,7 @@ func (p *poller) at(i int) (r ready, ok bool) {
 }
 
 func (p *poller) wake() {
-	one := [8]byte{1}
-	_, _ = unix.Write(p.event, one[:])
+	_, _ = p.waker.Write(p.one[:])
 }
 
 // rawRead and rawWrite are for non-blocking descriptors only: they do not tell
@@ -133,3 +135,6 @@ func rawWrite(fd int, b []byte) (int, syscall.Errno) {
 func again(errno syscall.Errno) bool { return errno == unix.EAGAIN || errno == unix.EINTR }
 
 func closeDescriptor(fd int) { _ = unix.Close(fd) }
+
+// shutWrite tells the peer that nothing more comes.
+func shutWrite(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) }

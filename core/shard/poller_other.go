@@ -60,3 +60,4 @@ func rawRead(int, []byte) (int, syscall.Errno)  { return 0, syscall.ENOSYS }
 func rawWrite(int, []byte) (int, syscall.Errno) { return 0, syscall.ENOSYS }
 func again(syscall.Errno) bool                  { return false }
 func closeDescriptor(int)                       {}
+func shutWrite(int)                             {}

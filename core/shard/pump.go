@@ -18,12 +18,15 @@ type pump struct {
 	attached chan struct{}
 	credit   chan struct{} // the shard has handled what was read: read again
 	owed     bool          // the shard owes a credit; the shard's own
-	signal   chan struct{} // there is something to write, or closed was set
+	signal   chan struct{} // there is something to write, or the end was ordered
+	ended    chan struct{} // closed by shut: no credit comes any more
 
 	mu       sync.Mutex // guards what follows
 	buf      []byte     // to be written
 	wantRoom bool       // the shard waits for room in buf
+	finished bool       // write what is left, then end this direction
 	closed   bool       // write what is left, then close
+	failed   bool       // the connection cannot be written
 }
 
 const (
@@ -38,7 +41,7 @@ const (
 func (p *pump) put(b []byte) (n int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.failed {
 		return 0, false
 	}
 	n = min(len(b), pumpBytes-len(p.buf))
@@ -48,8 +51,20 @@ func (p *pump) put(b []byte) (n int, ok bool) {
 	return n, true
 }
 
-// shut ends the connection when what was put is written.
+// finish ends the stream when what was put is written; the connection is still
+// read until the peer ends it.
+func (p *pump) finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finished = true
+	p.wakeWriter()
+}
+
+// shut ends the connection when what was put is written, or soon: a peer that
+// does not read must not keep it. It is called once.
 func (p *pump) shut() {
+	_ = p.conn.SetWriteDeadline(time.Now().Add(closeWait))
+	close(p.ended)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
@@ -70,7 +85,11 @@ func (p *pump) read() {
 		n, err := p.conn.Read(buf)
 		if n > 0 {
 			p.inbox.post(&parcel{kind: parcelInput, slot: p.slot, serial: p.serial, buf: buf[:n]})
-			<-p.credit
+			select {
+			case <-p.credit:
+			case <-p.ended:
+				return
+			}
 		}
 		if err != nil {
 			p.inbox.post(&parcel{kind: parcelGone, slot: p.slot, serial: p.serial})
@@ -87,22 +106,23 @@ func (p *pump) write() {
 	for range p.signal {
 		p.mu.Lock()
 		out, p.buf = p.buf, out[:0]
-		room, closed := p.wantRoom, p.closed
-		p.wantRoom = false
+		room, finished, closed := p.wantRoom, p.finished, p.closed
+		p.wantRoom, p.finished = false, false
 		p.mu.Unlock()
-		if closed {
-			_ = p.conn.SetWriteDeadline(time.Now().Add(closeWait))
-		}
 		if len(out) > 0 {
 			if _, err := p.conn.Write(out); err != nil {
 				p.mu.Lock()
-				p.closed = true
+				p.failed = true
 				p.mu.Unlock()
+				p.inbox.post(&parcel{kind: parcelGone, slot: p.slot, serial: p.serial})
 				return
 			}
 		}
 		if room {
 			p.inbox.post(&parcel{kind: parcelRoom, slot: p.slot, serial: p.serial})
+		}
+		if half, ok := p.conn.(interface{ CloseWrite() error }); finished && ok {
+			_ = half.CloseWrite()
 		}
 		if closed {
 			return

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/stratix-gateway/stratix/core/frame"
 )
@@ -13,14 +14,19 @@ const (
 	// turnMessages is how many messages of one connection are handled in one
 	// turn; the rest waits in the ready list.
 	turnMessages = 64
+	// turnDeliveries is after how many deliveries a turn takes no further
+	// messages, so that a fan-out does not keep everybody else waiting.
+	turnDeliveries = 16 << 10
 )
+
+// spent reports whether this turn takes no further messages.
+func (s *Shard) spent() bool { return s.stuck || len(s.deliveries) >= turnDeliveries }
 
 // readable reads what arrived for c and handles it.
 func (s *Shard) readable(c *session) {
-	if c.isReady || c.state == leaving {
-		return // its waiting input comes first, later in this turn
-	}
-	if c.in != nil || c.held || s.stuck || s.clogged(c) {
+	switch {
+	case c.state == leaving:
+	case c.held || s.stuck || s.clogged(c):
 		// Its turn has not come, and level-triggered events would spin.
 		c.deaf = true
 		s.watch(c)
@@ -28,13 +34,22 @@ func (s *Shard) readable(c *session) {
 			s.makeReady(c)
 		}
 		return
+	case c.in != nil || s.spent():
+		return // it is in the ready list, or reported again
 	}
 	n, errno := rawRead(int(c.fd), s.buf)
 	s.count.Reads++
 	switch {
 	case errno != 0 && again(errno):
+	case errno == 0 && n == 0 && c.state == leaving && c.out != nil:
+		c.deaf = true // it has ended its direction, and still gets the rest of ours
+		s.watch(c)
 	case errno != 0 || n == 0:
 		s.breakOff(c)
+	case c.state == leaving:
+		// Too late. It is read so that closing does not reset the connection
+		// before the peer has seen the close frame.
+		s.count.WireIn += uint64(n)
 	default:
 		s.count.WireIn += uint64(n)
 		c.seen = s.wheel.now
@@ -77,7 +92,11 @@ func (s *Shard) runReady() {
 		return
 	}
 	s.ready, s.readyNow = s.readyNow[:0], s.ready
-	for _, r := range s.readyNow {
+	for i, r := range s.readyNow {
+		if s.spent() {
+			s.ready = slices.Insert(s.ready, 0, s.readyNow[i:]...)
+			break
+		}
 		c := r.c
 		if c.serial != r.serial || !c.isReady {
 			continue
@@ -99,7 +118,7 @@ func (s *Shard) runReady() {
 // own waiting input. What cannot be handled now is kept as waiting input.
 func (s *Shard) consume(c *session, b []byte) {
 	for left := turnMessages; len(b) > 0; {
-		if c.held || left == 0 || s.stuck || s.clogged(c) {
+		if c.held || left == 0 || s.spent() || s.clogged(c) {
 			s.keepInput(c, b)
 			return
 		}
@@ -192,11 +211,10 @@ func (s *Shard) refuse(c *session, err error) {
 		code, reason = ce.Code, ce.Reason
 	}
 	s.count.Protocol++
-	if c.state == closing {
-		s.doom(c)
-		return
-	}
 	s.abandon(c, code, reason, "protocol")
-	// The stream cannot be followed any further.
-	c.state = leaving
+	// The stream cannot be followed any further, not even to the peer's close
+	// frame. It learns from the end of the stream that it was understood.
+	s.frames.Release(&c.partial)
+	c.lingers = true
+	s.leave(c)
 }

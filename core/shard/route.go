@@ -7,6 +7,9 @@ import (
 	"github.com/stratix-gateway/stratix/core/wire"
 )
 
+// longestName is the longest name of a recipient.
+const longestName = max(core.MaxClientID, core.MaxGroupName)
+
 // route sends an accepted message to the shards that own its recipients. c is
 // nil when the sender left while the message was held.
 func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
@@ -24,7 +27,7 @@ func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 	f.many = len(targets) > 1 || targets[0].Kind == core.ToPrefix || targets[0].Kind == core.ToGroup
 	f.receipt = m.Receipt && len(m.ID) > 0 && s.flights.late < maxLate
 	f.shards = shards
-	if shards == 0 { // only the sender was meant, and it has left
+	if shards == 0 { // the sender was meant and has left, or nobody can be
 		f.shards = 1
 		s.report(slot, wire.Counts{Offline: 1})
 		return
@@ -65,6 +68,9 @@ func (s *Shard) split(c *session, m *core.Message, targets []core.Target) (shard
 		s.parts[i] = append(s.parts[i], t)
 	}
 	for _, t := range targets {
+		if len(t.Name) > longestName {
+			continue // nobody bears it, and it would not fit an entry
+		}
 		switch t.Kind {
 		case core.ToSender:
 			if c != nil {

@@ -13,7 +13,8 @@ const (
 	open                 // registered, served
 	closing              // a close frame is on its way; waiting for the peer's
 	leaving              // the last bytes are being written, then it is closed
-	broken               // its socket failed; reap ends it
+	broken               // its socket failed while it was open; reap ends it
+	over                 // retired and done with; reap ends it
 )
 
 // session is one connected client. At rest it is this struct, its ClientID and
@@ -46,7 +47,11 @@ type session struct {
 	held    bool // a stage holds a message of it: later ones wait
 	isReady bool // in the ready list
 	hooked  bool // on_connect accepted it: on_disconnect is owed
+	lingers bool // leaving: the peer ends the connection when it has read it all
 }
+
+// unheard reports whether c may have sent what was not handled yet.
+func (c *session) unheard() bool { return c.deaf || c.in != nil || c.pump != nil && c.pump.owed }
 
 // inbound is input that waits for its turn: buf[off:] is not yet handled.
 type inbound struct {

@@ -52,7 +52,9 @@ func (set *Set) owner(id string) *Shard { return set.all[set.all[0].ownerOf(id)]
 // Attach hands an upgraded connection over by its descriptor and returns at
 // once.
 func (set *Set) Attach(cl Client) {
-	set.owner(cl.ID).inbox.post(&parcel{kind: parcelAttach, client: &cl})
+	if !set.owner(cl.ID).inbox.post(&parcel{kind: parcelAttach, client: &cl}) {
+		cl.turnAway()
+	}
 }
 
 // Pump serves an upgraded connection with two goroutines, the caller's being
@@ -62,9 +64,12 @@ func (set *Set) Pump(conn net.Conn, cl Client) {
 	p := &pump{
 		conn: conn, inbox: &s.inbox,
 		attached: make(chan struct{}), credit: make(chan struct{}, 1), signal: make(chan struct{}, 1),
+		ended: make(chan struct{}),
 	}
 	cl.FD, cl.pump = -1, p
-	s.inbox.post(&parcel{kind: parcelAttach, client: &cl})
+	if !s.inbox.post(&parcel{kind: parcelAttach, client: &cl}) {
+		cl.turnAway()
+	}
 	<-p.attached
 	var writer sync.WaitGroup
 	writer.Go(p.write)
@@ -100,7 +105,7 @@ func (set *Set) each(f func(*Shard)) {
 	}
 }
 
-// Stats returns what every shard tells of itself; zeros after Stop.
+// Stats returns what every shard tells of itself; nothing after Stop.
 func (set *Set) Stats() []Stats {
 	told := make(chan Stats, len(set.all))
 	set.each(func(s *Shard) { told <- s.stats() })
@@ -112,12 +117,14 @@ func (set *Set) Stats() []Stats {
 }
 
 // Drain says goodbye to all clients, closes them over the given time, and
-// returns when none is left or ctx ends.
+// returns when none is left or ctx ends. It is called once.
 func (set *Set) Drain(ctx context.Context, within time.Duration) error {
 	var wait sync.WaitGroup
 	wait.Add(len(set.all))
 	for _, s := range set.all {
-		s.inbox.post(&parcel{kind: parcelDrain, drain: &drainOrder{within: within, done: wait.Done}})
+		if !s.inbox.post(&parcel{kind: parcelDrain, drain: &drainOrder{within: within, done: wait.Done}}) {
+			wait.Done()
+		}
 	}
 	drained := make(chan struct{})
 	go func() {
@@ -132,8 +139,9 @@ func (set *Set) Drain(ctx context.Context, within time.Duration) error {
 	}
 }
 
-// Stop ends all connections and loops. It is called once; only Stats may be
-// called after it.
+// Stop ends all connections and loops. It is called once. After it Attach and
+// Pump turn clients away, held messages that come back are forgotten, and Stats
+// returns nothing.
 func (set *Set) Stop() {
 	for _, s := range set.all {
 		s.inbox.post(&parcel{kind: parcelStop})

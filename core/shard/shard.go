@@ -45,9 +45,10 @@ type Shard struct {
 	program  *core.Program
 	retiring []*core.Program // not live any more, with messages still held
 
-	peers    []peer
-	returned stack   // batches that peers have unpacked
-	blanks   *parcel // those taken back
+	peers      []peer
+	returned   stack   // batches that peers have unpacked
+	blanks     *parcel // those taken back ...
+	blankCount int     // ... and how many
 
 	// The turn.
 	turn       uint32
@@ -77,6 +78,8 @@ type Shard struct {
 	groups    []string        // of a type 8 or 9 frame
 	gone      []mark
 	outbounds []*outbound
+	kept      int    // their bytes
+	position  uint64 // where the next outbound begins; see outbound
 	inputs    []*inbound
 
 	pingTicks, idleTicks, stallTicks uint32
@@ -123,32 +126,39 @@ func (s *Shard) run() {
 	for !s.stopped {
 		n := s.wait(began)
 		began = time.Now()
-		s.unixMillis = began.UnixMilli()
-		s.turn++
-		for i := range n {
-			if r, ok := s.poll.at(i); ok {
-				s.event(r)
-			}
-		}
-		s.open()
-		s.runReady()
-		s.advance(began)
-		s.reap()
-		s.flush()
-		s.reap()
-		s.settle()
-		s.shipAll()
-		s.collect()
-		if s.stuck = s.congested(); s.stuck {
-			s.count.Stalls++
-		}
-		s.checkDrained()
+		s.step(n, began)
 		s.account(began)
 		// Others need the processor too: a loop that never blocks would keep it
 		// until it is preempted.
 		runtime.Gosched()
 	}
 	s.close()
+}
+
+// step is one turn: what was posted, then those whose turn was due, then the n
+// sockets that the poller has found ready. Whoever finds no room in a turn is
+// ahead of the newly arrived in the next one.
+func (s *Shard) step(n int, now time.Time) {
+	s.unixMillis = now.UnixMilli()
+	s.turn++
+	s.open()
+	s.runReady()
+	for i := range n {
+		if r, ok := s.poll.at(i); ok {
+			s.event(r)
+		}
+	}
+	s.advance(now)
+	s.reap()
+	s.flush()
+	s.reap()
+	s.settle()
+	s.shipAll()
+	s.collect()
+	if s.stuck = s.congested(); s.stuck {
+		s.count.Stalls++
+	}
+	s.checkDrained()
 }
 
 // wait blocks until there is something to do and returns the number of socket
@@ -181,7 +191,7 @@ func (s *Shard) event(r ready) {
 		s.write(c)
 	}
 	switch {
-	case c.state == free || c.state == broken:
+	case c.state == broken || c.state == over:
 	case r.readable:
 		s.readable(c)
 	case r.hungUp:
@@ -222,7 +232,7 @@ func (s *Shard) accept(p *parcel) {
 			s.write(c)
 		}
 	case parcelGone:
-		if c := s.sessions.find(p.slot, p.serial); c != nil && c.state != broken {
+		if c := s.sessions.find(p.slot, p.serial); c != nil {
 			s.breakOff(c)
 		}
 	case parcelDrain:
@@ -245,8 +255,10 @@ func (s *Shard) pumped(p *parcel) {
 	c.seen = s.wheel.now
 	s.count.WireIn += uint64(len(p.buf))
 	switch {
-	case c.state == leaving || c.state == broken:
+	case c.state != open && c.state != closing:
 		s.creditPump(c)
+	case c.in != nil: // bytes that came with the handshake still wait
+		c.in.buf = append(c.in.buf, p.buf...)
 	default:
 		s.consume(c, p.buf)
 	}
@@ -297,13 +309,22 @@ func (s *Shard) releasePrograms() {
 	s.retiring = kept
 }
 
-// close ends every connection that is left.
+// close ends every connection that is left or was on its way here.
 func (s *Shard) close() {
+	for p := s.inbox.shut(); p != nil; p = p.next {
+		switch p.kind {
+		case parcelAttach:
+			p.client.turnAway()
+		case parcelDrain:
+			p.drain.done()
+		}
+	}
 	s.sessions.each(func(c *session) {
 		if c.state == open || c.state == broken {
 			s.retire(c, "stop")
 		}
 		s.end(c)
 	})
+	s.checkDrained()
 	s.poll.close()
 }

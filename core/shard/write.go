@@ -1,8 +1,6 @@
 package shard
 
 import (
-	"syscall"
-
 	"github.com/stratix-gateway/stratix/core/frame"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
@@ -10,10 +8,10 @@ import (
 const (
 	// writeBytes is when a connection is written to before the turn ends.
 	writeBytes = 64 << 10
-	// keepBytes is the largest buffer that is kept for another connection.
+	// keepBytes is the largest outbound that is kept for another connection.
 	keepBytes = 64 << 10
-	// keepOutbounds is how many are kept.
-	keepOutbounds = 4096
+	// keepAll bounds the bytes of all that are kept.
+	keepAll = 16 << 20
 )
 
 // outbound returns what c still has to get, to append to, and sees to it that
@@ -23,9 +21,11 @@ func (s *Shard) outbound(c *session) *outbound {
 		if n := len(s.outbounds); n > 0 {
 			c.out = s.outbounds[n-1]
 			s.outbounds = s.outbounds[:n-1]
+			s.kept -= c.out.footprint()
 		} else {
 			c.out = &outbound{}
 		}
+		c.out.start = s.position
 	}
 	if !c.dirty {
 		c.dirty = true
@@ -34,7 +34,7 @@ func (s *Shard) outbound(c *session) *outbound {
 	return c.out
 }
 
-// drop gives c's outbound back; the messages in it that were waited for are lost.
+// dropOutbound gives c's outbound back; the messages in it that were waited for are lost.
 func (s *Shard) dropOutbound(c *session) {
 	o := c.out
 	if o == nil {
@@ -46,7 +46,9 @@ func (s *Shard) dropOutbound(c *session) {
 		}
 	}
 	c.out = nil
-	if cap(o.buf) <= keepBytes && len(s.outbounds) < keepOutbounds {
+	s.position = max(s.position, o.end())
+	if size := o.footprint(); size <= keepBytes && s.kept+size <= keepAll {
+		s.kept += size
 		*o = outbound{buf: o.buf[:0], marks: o.marks[:0]}
 		s.outbounds = append(s.outbounds, o)
 	}
@@ -88,6 +90,9 @@ func (s *Shard) write(c *session) {
 		return
 	}
 	s.count.WireOut += uint64(n)
+	if n > 0 && c.blocked {
+		c.seen = s.wheel.now // the peer has read something
+	}
 	done := o.wrote(n)
 	if o.late > 0 {
 		for _, m := range o.marks[:done] {
@@ -99,7 +104,7 @@ func (s *Shard) write(c *session) {
 		if !c.blocked {
 			c.blocked = true
 			s.watch(c)
-		} else if c.deaf && !s.clogged(c) {
+		} else if c.unheard() {
 			s.listen(c)
 		}
 		return
@@ -112,24 +117,28 @@ func (s *Shard) write(c *session) {
 	}
 	switch {
 	case c.state == leaving:
-		s.doom(c)
-	case c.deaf || c.in != nil:
+		s.leave(c)
+	case c.unheard():
 		s.listen(c)
 	}
 }
 
 // breakOff notes that c's socket failed. reap ends it.
 func (s *Shard) breakOff(c *session) {
-	if c.state == leaving || c.state == closing {
+	switch c.state {
+	case open:
+		c.state = broken
+		s.doomed = append(s.doomed, c)
+	case closing, leaving:
 		s.doom(c)
-		return
 	}
-	c.state = broken
-	s.doom(c)
 }
 
-// doom puts c on the list of connections to end; see reap.
-func (s *Shard) doom(c *session) { s.doomed = append(s.doomed, c) }
+// doom puts c, which is retired, on the list of connections to end; see reap.
+func (s *Shard) doom(c *session) {
+	c.state = over
+	s.doomed = append(s.doomed, c)
+}
 
 // clogged reports whether c has so much to read that it is not read from: a
 // client that only writes gets back-pressure instead of losses.
@@ -150,8 +159,6 @@ func (s *Shard) put(c *session, b []byte) (n int, ok bool) {
 		return n, true
 	case again(errno):
 		return 0, true
-	case errno == syscall.EPIPE, errno == syscall.ECONNRESET:
-		return 0, false
 	}
 	return 0, false
 }

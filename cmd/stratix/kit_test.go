@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core/frame"
+	"github.com/stratix-gateway/stratix/core/gateway"
+	"github.com/stratix-gateway/stratix/core/reload"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 60 * time.Second
+
+// running is a gateway inside the test process, with a scripts folder of its own.
+type running struct {
+	*gateway.Gateway
+	t       testing.TB
+	scripts string
+	log     *journal
+	stop    func() // shuts down and waits; more calls do nothing
+}
+
+// journal keeps the log for the test to read.
+type journal struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.String()
+}
+
+// runGateway starts a gateway as `stratix serve` does, on free ports, with the
+// given scripts. adjust may change the flags first.
+func runGateway(t testing.TB, scripts map[string]string, adjust func(*serveCmd)) *running {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range scripts {
+		save(t, filepath.Join(dir, name), text)
+	}
+	c := serveCmd{
+		Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Scripts: dir, Data: t.TempDir(),
+		MaxConnections: 100_000, MaxMessage: 64 << 10, HandshakeTimeout: patience, MessageTimeout: patience,
+		PingEvery: 2 * patience, IdleTimeout: 4 * patience, QueueBytes: 1 << 20, QueuePolicy: "drop_oldest",
+		Budget: 100_000, Deflate: true, DeflateAbove: 1 << 10, Transport: "auto", DrainTimeout: 10 * time.Second,
+	}
+	if adjust != nil {
+		adjust(&c)
+	}
+	j := &journal{}
+	opt, err := c.options(slog.New(slog.NewTextHandler(j, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gateway.Open(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx) }()
+	r := &running{Gateway: g, t: t, scripts: dir, log: j}
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the gateway ended with: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("the gateway's log:\n%s", j)
+		}
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+// save writes a file as an editor does that writes in place.
+func save(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// renameOver writes a file as an editor does that renames a new one over it.
+func renameOver(t testing.TB, path, text string) {
+	t.Helper()
+	save(t, path+"~", text)
+	if err := os.Rename(path+"~", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// status asks the admin address.
+func (r *running) status() gateway.Status {
+	r.t.Helper()
+	var st gateway.Status
+	if err := json.Unmarshal([]byte(r.get("http://"+r.AdminAddr().String()+"/v1/status")), &st); err != nil {
+		r.t.Fatal(err)
+	}
+	return st
+}
+
+func (r *running) get(url string) string {
+	r.t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// metric is the value of a line of /metrics.
+func (r *running) metric(name string) string {
+	r.t.Helper()
+	for line := range strings.Lines(r.get("http://" + r.Addr().String() + "/metrics")) {
+		if v, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
+// waitFor asks again and again until ok says so.
+func (r *running) waitFor(what string, ok func(gateway.Status) bool) gateway.Status {
+	r.t.Helper()
+	for end := time.Now().Add(patience); ; {
+		st := r.status()
+		if ok(st) {
+			return st
+		}
+		if time.Now().After(end) {
+			r.t.Fatalf("waited in vain for %s; status %+v\nlog:\n%s", what, st, r.log)
+		}
+	}
+}
+
+// wsClient is a client that owes nothing to the libraries of the gateway but
+// the frame package in its client role.
+type wsClient struct {
+	conn    net.Conn
+	frames  *frame.Reader
+	partial *frame.Partial
+	buf     []byte
+	rest    []byte
+}
+
+func dialWS(addr, id string) (*wsClient, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	_, err = fmt.Fprintf(conn, "GET /ws?clientId=%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", id, addr)
+	if err != nil {
+		return nil, err
+	}
+	in := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		b, _ := io.ReadAll(resp.Body)
+		return nil, fmt.Errorf("%s: %s", resp.Status, b)
+	}
+	c := &wsClient{conn: conn, frames: frame.NewReader(frame.Config{MaxMessage: 1 << 20, Client: true}), buf: make([]byte, 4096)}
+	early, _ := in.Peek(in.Buffered())
+	c.rest = append(c.rest, early...)
+	return c, nil
+}
+
+func (c *wsClient) send(text string) error {
+	_, err := c.conn.Write(frame.AppendMasked(nil, frame.OpText, [4]byte{7, 1, 9, 3}, []byte(text)))
+	return err
+}
+
+// next returns the next text message, or an io.EOF when the gateway has closed.
+func (c *wsClient) next() (string, error) {
+	for {
+		for len(c.rest) > 0 {
+			ev, n, ok, err := c.frames.Next(&c.partial, false, c.rest)
+			if err != nil {
+				return "", err
+			}
+			text := string(ev.Payload)
+			c.rest = c.rest[n:]
+			if !ok {
+				break
+			}
+			switch ev.Op {
+			case frame.OpText:
+				return text, nil
+			case frame.OpClose:
+				return "", io.EOF
+			}
+		}
+		_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+		n, err := c.conn.Read(c.buf)
+		if err != nil {
+			return "", err
+		}
+		c.rest = c.buf[:n]
+	}
+}
+
+// hashOf is the short hash under which the folder of main goes live.
+func hashOf(t testing.TB, main string) string {
+	t.Helper()
+	snap, err := reload.Read(filepath.Dir(main))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", snap.Hash[:6])
+}

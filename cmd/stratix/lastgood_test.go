@@ -1,0 +1,51 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stratix-gateway/stratix/core/gateway"
+)
+
+func TestARestartWithBrokenScriptsServesTheLastGoodOnesAndSaysSo(t *testing.T) {
+	data := t.TempDir()
+	r := runGateway(t, map[string]string{"main.lua": stampScript(7)}, func(c *serveCmd) { c.Data = data })
+	r.stop()
+
+	r = runGateway(t, map[string]string{"main.lua": "pipeline {"}, func(c *serveCmd) { c.Data = data })
+	if log := r.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "main.lua:1") ||
+		!strings.Contains(log, "THE SCRIPTS FOLDER IS BROKEN") {
+		t.Errorf("the log does not say it loudly:\n%s", log)
+	}
+	c, err := dialWS(r.Addr().String(), "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	if through, err := exchange(c, 1); err != nil || through != 7 {
+		t.Fatalf("the message went through save %d, %v; want 7, the last good one", through, err)
+	}
+
+	// Mending the folder makes it live again, on the same connection.
+	save(t, filepath.Join(r.scripts, "main.lua"), stampScript(8))
+	r.waitFor("the mended script", func(st gateway.Status) bool { return st.Scripts.Last.Result == "live" && st.Scripts.Last.Trigger == "save" })
+	if through, err := exchange(c, 2); err != nil || through != 8 {
+		t.Fatalf("the message went through save %d, %v; want 8, the mended one", through, err)
+	}
+}
+
+func TestBrokenScriptsWithoutALastGoodGenerationDoNotStart(t *testing.T) {
+	dir := t.TempDir()
+	save(t, filepath.Join(dir, "main.lua"), "pipeline {")
+	c := serveCmd{Listen: "127.0.0.1:0", Admin: "off", Scripts: dir, Data: t.TempDir(), QueuePolicy: "reject", Transport: "auto"}
+	opt, err := c.options(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gateway.Open(opt); err == nil || !strings.Contains(err.Error(), "main.lua:1") {
+		t.Fatalf("got %v, want an error that names main.lua:1", err)
+	}
+}

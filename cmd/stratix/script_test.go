@@ -1,0 +1,37 @@
+package main
+
+import (
+	"net"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"stratix": func() { os.Exit(run(os.Args[1:])) },
+	})
+}
+
+// TestCommandLine plays testdata/*.txtar against the real binary.
+func TestCommandLine(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			// A port that is free, and one that is taken until the script ends.
+			free, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			taken, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { _ = taken.Close() })
+			env.Setenv("FREE", free.Addr().String())
+			env.Setenv("TAKEN", taken.Addr().String())
+			return free.Close()
+		},
+	})
+}

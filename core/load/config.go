@@ -1,0 +1,178 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// The scenarios.
+const (
+	Idle    = "idle"    // resident memory of connections that do nothing
+	Pairs   = "pairs"   // closed loop, every client sends to its partner
+	Echo    = "echo"    // closed loop, no `to`: the default route sends back
+	Open    = "open"    // open loop at a fixed rate, latency
+	Fanout  = "fanout"  // one publisher, all other clients receive
+	Connect = "connect" // handshakes, the connections stay
+	Churn   = "churn"   // handshake, close, again
+)
+
+// What a run may ask for at most.
+const (
+	MaxConnections = 19_500
+	MaxRate        = 1_000_000 // messages a second
+	MaxWindow      = 1024
+	MinSize        = 128       // bytes of JSON; the fixed parts need about 115
+	MaxSize        = 16 * 1024 // bytes of JSON
+	MaxWorkers     = 16
+	MaxTime        = 600 // seconds
+)
+
+// Config says what to measure. Lists are measured one after the other, every
+// combination of them, and an empty list stands for the scenario's own.
+type Config struct {
+	Scenario    string  `help:"What to measure: ${enum}." enum:"idle,pairs,echo,open,fanout,connect,churn" default:"pairs"`
+	URL         string  `name:"url" help:"WebSocket address of the gateway, on an IPv4 loopback address." default:"ws://127.0.0.1:8080/ws"`
+	PID         int     `name:"pid" help:"Process ID of the gateway, for its CPU time and memory; 0 finds the process that listens at the address." default:"0"`
+	Connections []int   `help:"How many connections, 19500 at most; for idle, the levels between which memory is compared. Default: 5000,19000 for idle, 10000 for connect, 1001 for fanout, else 1000."`
+	Window      []int   `help:"Messages in flight for each sender in a closed loop. Default: 1,16 for fanout, else 1,8."`
+	Rate        []int   `help:"Messages a second of an open loop, over all connections. Default: 20000,100000."`
+	Seconds     float64 `help:"How long each measurement takes." default:"5"`
+	Warmup      float64 `help:"Seconds of load before each measurement." default:"1"`
+	Size        int     `help:"Bytes of JSON in each message, from 128 to 16384." default:"128"`
+	Workers     int     `help:"Event loops of the load generator." default:"1"`
+	By          string  `help:"How the publisher of a fanout names its subscribers: ${enum}." enum:"group,prefix" default:"group"`
+	JSON        bool    `name:"json" help:"Print JSON lines instead of a table."`
+}
+
+// withDefaults fills in what is zero and must not be.
+func (c Config) withDefaults() Config {
+	connections, window := 1000, []int{1, 8}
+	switch c.Scenario {
+	case Fanout:
+		connections, window = 1001, []int{1, 16}
+	case Connect:
+		connections = 10_000
+	}
+	if len(c.Connections) == 0 {
+		c.Connections = []int{connections}
+		if c.Scenario == Idle {
+			c.Connections = []int{5000, 19_000}
+		}
+	}
+	if len(c.Window) == 0 {
+		c.Window = window
+	}
+	if len(c.Rate) == 0 {
+		c.Rate = []int{20_000, 100_000}
+	}
+	if c.Seconds == 0 {
+		c.Seconds = 5
+	}
+	if c.Size == 0 {
+		c.Size = MinSize
+	}
+	if c.Workers == 0 {
+		c.Workers = 1
+	}
+	if c.By == "" {
+		c.By = "group"
+	}
+	return c
+}
+
+// check says what is wrong with a configuration that has its defaults.
+func (c Config) check() error {
+	var errs []error
+	within := func(name string, v, least, most int) {
+		if v < least || v > most {
+			errs = append(errs, fmt.Errorf("%s: %d is not between %d and %d", name, v, least, most))
+		}
+	}
+	switch c.Scenario {
+	case Idle, Pairs, Echo, Open, Fanout, Connect, Churn:
+	default:
+		errs = append(errs, fmt.Errorf("scenario: there is none named %q", c.Scenario))
+	}
+	for i, n := range c.Connections {
+		within("connections", n, 1, MaxConnections)
+		if (c.Scenario == Pairs || c.Scenario == Open) && n%2 != 0 {
+			errs = append(errs, fmt.Errorf("connections: %d do not make pairs", n))
+		}
+		if c.Scenario == Fanout && n < 2 {
+			errs = append(errs, errors.New("connections: a fanout needs a publisher and a subscriber"))
+		}
+		if c.Scenario == Idle && i > 0 && n <= c.Connections[i-1] {
+			errs = append(errs, errors.New("connections: the levels must rise"))
+		}
+	}
+	if c.Scenario == Idle && len(c.Connections) < 2 {
+		errs = append(errs, errors.New("connections: idle compares two levels or more"))
+	}
+	for _, w := range c.Window {
+		within("window", w, 1, MaxWindow)
+	}
+	for _, r := range c.Rate {
+		within("rate", r, 1, MaxRate)
+	}
+	if !(c.Seconds > 0 && c.Seconds <= MaxTime) {
+		errs = append(errs, fmt.Errorf("seconds: %v is not above 0 and at most %d", c.Seconds, MaxTime))
+	}
+	if !(c.Warmup >= 0 && c.Warmup <= MaxTime) {
+		errs = append(errs, fmt.Errorf("warmup: %v is not between 0 and %d", c.Warmup, MaxTime))
+	}
+	within("size", c.Size, MinSize, MaxSize)
+	within("workers", c.Workers, 1, MaxWorkers)
+	if c.By != "group" && c.By != "prefix" {
+		errs = append(errs, fmt.Errorf("by: %q is neither group nor prefix", c.By))
+	}
+	return errors.Join(errs...)
+}
+
+// target is a gateway's address, taken apart.
+type target struct {
+	addr netip.AddrPort // IPv4, loopback
+	host string         // for the Host header
+	path string         // with a query that clientId=... can be appended to
+}
+
+// parseTarget refuses everything but plain WebSocket on IPv4 loopback: the
+// generator is meant for one's own gateway and can overwhelm any other.
+func parseTarget(raw string) (target, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return target{}, fmt.Errorf("url: %w", err)
+	}
+	if u.Scheme != "ws" {
+		return target{}, fmt.Errorf("url: %s: only ws:// can be measured", raw)
+	}
+	host, port := u.Hostname(), u.Port()
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	if port == "" {
+		port = "80"
+	}
+	addr, err := netip.ParseAddrPort(host + ":" + port)
+	if err != nil || !addr.Addr().Is4() || !addr.Addr().IsLoopback() || addr.Port() == 0 {
+		return target{}, fmt.Errorf("url: %s: the host must be localhost or an address in 127.0.0.0/8; nothing else is put under load", raw)
+	}
+	path := u.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	if u.RawQuery != "" {
+		path += "?" + u.RawQuery + "&"
+	} else {
+		path += "?"
+	}
+	if strings.ContainsAny(path, " \r\n") {
+		return target{}, fmt.Errorf("url: %q holds white space", raw)
+	}
+	return target{addr, u.Host, path}, nil
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -1,0 +1,227 @@
+package load
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core/frame"
+)
+
+// gateway is a small WebSocket server that routes and acknowledges, a goroutine
+// a connection, and does wrong what a test tells it to.
+type gateway struct {
+	url string
+	// misdeed is called with the number of every message, from 1.
+	misdeed func(n int64) misdeed
+	refuse  bool // handshakes
+	dribble bool // frames leave in pieces
+	clings  bool // to connections that were closed by the client
+
+	mu      sync.Mutex
+	clients map[string]*client
+	group   map[*client]bool
+	taken   atomic.Int64
+}
+
+type misdeed string
+
+const (
+	none           misdeed = ""
+	losesDelivery  misdeed = "loses the delivery"
+	losesAck       misdeed = "loses the ack"
+	repeats        misdeed = "delivers twice"
+	repeatsAck     misdeed = "acks twice"
+	refuses        misdeed = "refuses"
+	refusesFalsely misdeed = "refuses, but delivers"
+	misroutes      misdeed = "delivers to the sender"
+	hangsUp        misdeed = "closes the connection"
+	delays         misdeed = "delivers after the next one"
+	stalls         misdeed = "stands still for 300 ms"
+)
+
+type client struct {
+	net.Conn
+	mu   sync.Mutex
+	late []byte // a delivery that is held back
+}
+
+func (c *client) write(dribble bool, b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b = append(b, c.late...)
+	c.late = nil
+	for dribble && len(b) > 7 {
+		c.Write(b[:7])
+		b = b[7:]
+	}
+	c.Write(b)
+}
+
+// serve starts the gateway for the time of the test.
+func (g *gateway) serve(t *testing.T) *gateway {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.url = fmt.Sprintf("ws://%s/ws", l.Addr())
+	g.clients, g.group = map[string]*client{}, map[*client]bool{}
+	var all sync.WaitGroup
+	t.Cleanup(func() { l.Close(); all.Wait() })
+	all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { g.connection(conn) })
+		}
+	})
+	return g
+}
+
+const pinged = "are you there"
+
+func (g *gateway) connection(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	request, err := http.ReadRequest(in)
+	if err != nil {
+		return
+	}
+	if g.refuse {
+		fmt.Fprint(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nfull")
+		return
+	}
+	name := request.URL.Query().Get("clientId")
+	c := &client{Conn: conn}
+	g.mu.Lock()
+	g.clients[name] = c
+	g.mu.Unlock()
+	hello := fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", wsAccept)
+	c.write(false, frame.AppendFrame(hello, frame.OpPing, []byte(pinged)))
+
+	reader := frame.NewReader(frame.Config{MaxMessage: MaxSize})
+	var partial *frame.Partial
+	buf := make([]byte, 4096)
+	answered := false
+	for {
+		n, err := in.Read(buf)
+		if err != nil {
+			return
+		}
+		for b := buf[:n]; ; {
+			event, n, ok, err := reader.Next(&partial, false, b)
+			if err != nil {
+				return
+			}
+			if !ok {
+				break
+			}
+			b = b[n:]
+			switch {
+			case event.Op == frame.OpPong && string(event.Payload) == pinged:
+				answered = true
+			case event.Op == frame.OpClose:
+				c.write(false, frame.AppendClose(nil, event.Code, ""))
+				if !g.clings {
+					return
+				}
+			case event.Op != frame.OpText || !g.message(c, name, event.Payload, answered):
+				return
+			}
+		}
+	}
+}
+
+// message answers and routes one message, if the client is alive; false ends the
+// connection.
+func (g *gateway) message(from *client, name string, text []byte, alive bool) bool {
+	var m struct {
+		Type      int
+		MessageID string
+		To        any
+		Data      json.RawMessage
+	}
+	if json.Unmarshal(text, &m) != nil {
+		return false
+	}
+	send := func(c *client, text string) {
+		c.write(g.dribble, frame.AppendFrame(nil, frame.OpText, []byte(text)))
+	}
+	g.mu.Lock()
+	if m.Type == 8 {
+		g.group[from] = true
+		g.mu.Unlock()
+		send(from, `{"type":1,"groups":["bench"]}`)
+		return true
+	}
+	var to []*client
+	switch target := m.To.(type) {
+	case nil:
+		to = append(to, from)
+	case string:
+		to = append(to, g.clients[target])
+	case map[string]any:
+		prefix, byPrefix := target["prefix"].(string)
+		for other, c := range g.clients {
+			if byPrefix && strings.HasPrefix(other, prefix) || !byPrefix && g.group[c] {
+				to = append(to, c)
+			}
+		}
+	}
+	g.mu.Unlock()
+	if !alive {
+		return false
+	}
+
+	deed := none
+	if n := g.taken.Add(1); g.misdeed != nil {
+		deed = g.misdeed(n)
+	}
+	answer := fmt.Sprintf(`{"type":1,"messageId":"%s","stored":"memory","status":"delivered"}`, m.MessageID)
+	switch deed {
+	case losesDelivery:
+		to = to[1:]
+	case misroutes:
+		to[0] = from
+	case refuses, refusesFalsely:
+		answer = fmt.Sprintf(`{"type":2,"messageId":"%s","code":"overloaded","error":"too much"}`, m.MessageID)
+		if deed == refuses {
+			to = nil
+		}
+	case hangsUp:
+		return false
+	case stalls:
+		g.mu.Lock() // everybody else waits as well
+		time.Sleep(300 * time.Millisecond)
+		g.mu.Unlock()
+	}
+	for i, c := range to {
+		text := fmt.Sprintf(`{"type":0,"seq":7,"from":"%s","messageId":"%s","ts":1,"data":%s}`, name, m.MessageID, m.Data)
+		switch {
+		case i == 0 && deed == delays:
+			c.mu.Lock()
+			c.late = frame.AppendFrame(nil, frame.OpText, []byte(text))
+			c.mu.Unlock()
+			continue
+		case i == 0 && deed == repeats:
+			send(c, text)
+		}
+		send(c, text)
+	}
+	if deed != losesAck {
+		send(from, answer)
+	}
+	if deed == repeatsAck {
+		send(from, answer)
+	}
+	return true
+}

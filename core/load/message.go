@@ -1,0 +1,167 @@
+package load
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/stratix-gateway/stratix/core/frame"
+)
+
+// A message's identity is who sent it and its number, in hexadecimal: an origin
+// of 12 digits (6 of the run, 6 of the connection), then 8 of the number. It is
+// the messageId, and the data begins with it:
+//
+//	{"type":0,"messageId":"<identity>","to":...,"data":"@<identity><due>...."}
+//
+// due is when the message was to be sent, nanoseconds since the run began, in
+// 16 digits.
+const (
+	originLen   = 12
+	numberLen   = 8
+	identityLen = originLen + numberLen
+	dueLen      = 16
+
+	hexDigits = "0123456789abcdef"
+	idMark    = `"messageId":"`
+	dataMark  = `"data":"@`
+	typeMark  = `{"type":`
+)
+
+// originOf names connection number id in the run with the number run.
+func originOf(run uint32, id int) string { return fmt.Sprintf("%06x%06x", run&0xffffff, id&0xffffff) }
+
+// Every byte of the masking key is this one, so that digits can be written over
+// wherever they are. It is not zero, since a gateway may skip unmasking then and
+// would look faster than it is.
+const maskByte = 0x5a
+
+var maskKey = [4]byte{maskByte, maskByte, maskByte, maskByte}
+
+// template is one sender's message as a whole masked frame.
+type template struct {
+	frame []byte
+	// Where the digits of the number, its copy in the data, and the due time
+	// begin.
+	number, copied, due int
+}
+
+// newTemplate makes a message of size bytes of JSON; to is the JSON value of
+// the target or "" for none.
+func newTemplate(origin, to string, size int) (template, error) {
+	zero := origin + "00000000"
+	text := typeMark + `0,` + idMark + zero + `"`
+	if to != "" {
+		text += `,"to":` + to
+	}
+	text += `,` + dataMark + zero + "0000000000000000"
+	pad := size - len(text) - len(`"}`)
+	if pad < 0 {
+		return template{}, fmt.Errorf("size: a message needs %d bytes", len(text)+len(`"}`))
+	}
+	text += strings.Repeat(".", pad) + `"}`
+	t := template{frame: frame.AppendMasked(nil, frame.OpText, maskKey, []byte(text))}
+	head := len(t.frame) - len(text)
+	t.number = head + strings.Index(text, idMark) + len(idMark) + originLen
+	t.copied = head + strings.Index(text, dataMark) + len(dataMark) + originLen
+	t.due = t.copied + numberLen
+	return t, nil
+}
+
+// stamp writes the number into the template.
+func (t *template) stamp(n uint32) {
+	putHex(t.frame[t.number:t.number+numberLen], uint64(n))
+	copy(t.frame[t.copied:], t.frame[t.number:t.number+numberLen])
+}
+
+// stampDue writes the time the message was due.
+func (t *template) stampDue(ns uint64) { putHex(t.frame[t.due:t.due+dueLen], ns) }
+
+// kind is what a frame's text says it is.
+type kind byte
+
+const (
+	other    kind = 0   // not one of ours
+	delivery kind = '0' // type 0
+	ack      kind = '1' // type 1
+	refusal  kind = '2' // type 2
+)
+
+// classify reads the type, which the gateway writes first.
+func classify(text []byte) kind {
+	if len(text) < len(typeMark)+2 || string(text[:len(typeMark)]) != typeMark {
+		return other
+	}
+	if c := text[len(typeMark)+1]; c != ',' && c != '}' {
+		return other
+	}
+	switch k := kind(text[len(typeMark)]); k {
+	case delivery, ack, refusal:
+		return k
+	}
+	return other
+}
+
+// ackedNumber finds the number that an acknowledgement or refusal speaks of.
+func ackedNumber(text []byte, origin string) (n uint32, rest []byte, ok bool) {
+	at := bytes.Index(text, []byte(idMark))
+	if at < 0 {
+		return 0, nil, false
+	}
+	n, rest, ok = identity(text[at+len(idMark):], origin)
+	return n, rest, ok && len(rest) > 0 && rest[0] == '"'
+}
+
+// refused makes an error of a type 2 frame.
+func refused(text []byte) error { return fmt.Errorf("the gateway refused a message: %.300s", text) }
+
+// deliveredNumber finds the number of the message that was delivered; due is
+// the rest of the text, from the due time on.
+func deliveredNumber(text []byte, origin string) (n uint32, due []byte, ok bool) {
+	at := bytes.Index(text, []byte(dataMark))
+	if at < 0 {
+		return 0, nil, false
+	}
+	return identity(text[at+len(dataMark):], origin)
+}
+
+// identity reads an identity of the given origin at the beginning of b.
+func identity(b []byte, origin string) (n uint32, rest []byte, ok bool) {
+	if len(b) < identityLen || string(b[:originLen]) != origin {
+		return 0, nil, false
+	}
+	v, ok := parseHex(b[originLen:identityLen])
+	return uint32(v), b[identityLen:], ok
+}
+
+// dueTime reads the due time at the beginning of b.
+func dueTime(b []byte) (ns uint64, ok bool) {
+	if len(b) < dueLen {
+		return 0, false
+	}
+	return parseHex(b[:dueLen])
+}
+
+// putHex fills b with the lowest digits of v, masked.
+func putHex(b []byte, v uint64) {
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = hexDigits[v&15] ^ maskByte
+		v >>= 4
+	}
+}
+
+// parseHex reads at most 16 lower-case digits.
+func parseHex(b []byte) (v uint64, ok bool) {
+	for _, c := range b {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		default:
+			return 0, false
+		}
+		v = v<<4 | uint64(c)
+	}
+	return v, true
+}

@@ -1,0 +1,147 @@
+package load
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Report is what a run found: a result for each measurement.
+type Report struct {
+	Machine Machine  `json:"machine"`
+	Results []Result `json:"results"`
+}
+
+// Machine is where the figures come from.
+type Machine struct {
+	CPU    string `json:"cpu"`
+	Cores  int    `json:"cores"`
+	Kernel string `json:"kernel"`
+	Go     string `json:"go"`
+}
+
+// Result is one measurement. Figures that the scenario does not have are zero.
+type Result struct {
+	Scenario    string  `json:"scenario"`
+	Connections int     `json:"connections"`
+	Window      int     `json:"window,omitzero"`
+	Rate        int     `json:"rate,omitzero"`    // asked for, messages a second
+	Size        int     `json:"size,omitzero"`    // bytes of JSON
+	Workers     int     `json:"workers"`          // of the load generator
+	Seconds     float64 `json:"seconds,omitzero"` // measured, without the warm-up
+
+	// Of the time measured:
+	Sent      float64 `json:"sent_per_s,omitzero"`
+	Acked     float64 `json:"acked_per_s,omitzero"`
+	Delivered float64 `json:"delivered_per_s,omitzero"`
+	// Handshakes is whole open-and-close cycles in a churn.
+	Handshakes float64 `json:"handshakes_per_s,omitzero"`
+	// GatewayCPU and LoadCPU are in cores: 1 is one core all the time.
+	GatewayCPU float64 `json:"gateway_cpu,omitzero"`
+	LoadCPU    float64 `json:"load_cpu,omitzero"`
+	// PerCPUSecond is deliveries, handshakes or cycles for each second of the
+	// gateway's CPU time, CPUMicros the microseconds that each one took.
+	PerCPUSecond float64  `json:"per_cpu_s,omitzero"`
+	CPUMicros    float64  `json:"cpu_us,omitzero"`
+	Latency      *Latency `json:"latency,omitzero"`
+
+	// Of idle connections:
+	Levels             []Level `json:"levels,omitzero"`
+	BytesPerConnection float64 `json:"bytes_per_connection,omitzero"`
+
+	// Totals is everything that was counted, warm-up and end included.
+	Totals Counts `json:"totals"`
+	// Faults says what came out wrong, "" for nothing.
+	Faults string `json:"faults,omitzero"`
+	// Why is the first explanation that the gateway gave for a fault or refusal.
+	Why string `json:"why,omitzero"`
+}
+
+// Level is the gateway's resident memory at a number of connections.
+type Level struct {
+	Connections int   `json:"connections"`
+	RSS         int64 `json:"rss"`     // bytes
+	Settled     bool  `json:"settled"` // it had stopped changing
+}
+
+// Latency is in milliseconds. In an open loop it runs from the time a message
+// was due to be sent to its arrival at the recipient, and covers every message
+// that was due within the time measured and arrived at all; of handshakes it
+// runs from connect() to the answer 101.
+type Latency struct {
+	Count int64   `json:"count"`
+	P50   float64 `json:"p50_ms"`
+	P90   float64 `json:"p90_ms"`
+	P99   float64 `json:"p99_ms"`
+	P999  float64 `json:"p999_ms"`
+	Max   float64 `json:"max_ms"`
+}
+
+// Counts is what was counted.
+type Counts struct {
+	Due                uint64 `json:"due,omitzero"` // to be sent, in an open loop
+	Sent               uint64 `json:"sent"`
+	Acked              uint64 `json:"acked"`
+	Queued             uint64 `json:"queued,omitzero"`  // of the acked: the recipient did not have it yet
+	Refused            uint64 `json:"refused,omitzero"` // answered with an error
+	Delivered          uint64 `json:"delivered"`
+	RepeatedAcks       uint64 `json:"repeated_acks,omitzero"`       // a second answer to a message
+	RepeatedDeliveries uint64 `json:"repeated_deliveries,omitzero"` // a second copy of a message
+	Overtaken          uint64 `json:"overtaken,omitzero"`           // delivered after a later message of the same sender
+	Strange            uint64 `json:"strange,omitzero"`             // frames that were not for this connection, or of no known kind
+	Unsent             uint64 `json:"unsent,omitzero"`              // due in an open loop, but the socket or the generator was far behind
+	Closed             uint64 `json:"closed,omitzero"`              // connections that the gateway ended
+	Handshakes         uint64 `json:"handshakes"`
+	Failed             uint64 `json:"failed,omitzero"` // handshakes
+	Cycles             uint64 `json:"cycles,omitzero"` // of a churn
+	Stuck              uint64 `json:"stuck,omitzero"`  // of a churn: still open seconds after their close frame
+}
+
+func (c *Counts) add(d *Counts) {
+	c.Due += d.Due
+	c.Sent += d.Sent
+	c.Acked += d.Acked
+	c.Queued += d.Queued
+	c.Refused += d.Refused
+	c.Delivered += d.Delivered
+	c.RepeatedAcks += d.RepeatedAcks
+	c.RepeatedDeliveries += d.RepeatedDeliveries
+	c.Overtaken += d.Overtaken
+	c.Strange += d.Strange
+	c.Unsent += d.Unsent
+	c.Closed += d.Closed
+	c.Handshakes += d.Handshakes
+	c.Failed += d.Failed
+	c.Cycles += d.Cycles
+	c.Stuck += d.Stuck
+}
+
+// outstanding reports whether something has still to be sent, answered or
+// delivered.
+func (c *Counts) outstanding(copies int) bool {
+	return c.Sent+c.Unsent < c.Due || c.Acked+c.Refused < c.Sent || c.Delivered < (c.Sent-c.Refused)*uint64(copies)
+}
+
+// faults says what is wrong with the counts at the end, when each message that
+// was not refused should have been delivered copies times. A refusal is an
+// honest answer and no fault.
+func (c *Counts) faults(copies int) string {
+	var all []string
+	say := func(what string, n int64) {
+		if n > 0 {
+			all = append(all, fmt.Sprintf("%s: %d", what, n))
+		}
+	}
+	missing := int64(c.Sent-c.Refused)*int64(copies) - int64(c.Delivered)
+	say("messages not answered", int64(c.Sent-c.Acked-c.Refused))
+	say("deliveries lost", missing)
+	say("messages refused but delivered", -missing)
+	say("answers repeated", int64(c.RepeatedAcks))
+	say("deliveries repeated", int64(c.RepeatedDeliveries))
+	say("deliveries out of order", int64(c.Overtaken))
+	say("frames not understood", int64(c.Strange))
+	say("messages not sent in time", int64(c.Unsent))
+	say("connections closed by the gateway", int64(c.Closed))
+	say("handshakes failed", int64(c.Failed))
+	say("connections not closed after their close frame", int64(c.Stuck))
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,177 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// run is one call of Run.
+type run struct {
+	Config
+	printer
+	target target
+	report Report
+
+	// quiet is how long nothing may come before what is still missing is lost,
+	// limit how long the wait for it lasts at most.
+	quiet, limit time.Duration
+	// Memory has settled when so many samples in a row, taken so far apart,
+	// differ little; after so many it is taken as it is.
+	sampleEvery              time.Duration
+	calmSamples, mostSamples int
+}
+
+// Run measures the gateway at c.URL and prints each result to out as it comes.
+// Every combination of c's lists gives one. It is an error if a message was not
+// answered once and delivered once, or a connection broke; the report is
+// complete then, and its results say which. Other errors end the run.
+func Run(ctx context.Context, c Config, out io.Writer) (Report, error) {
+	r := newRun(c, out)
+	if err := r.all(ctx); err != nil {
+		return r.report, fmt.Errorf("bench: %w", err)
+	}
+	return r.report, nil
+}
+
+func newRun(c Config, out io.Writer) *run {
+	return &run{
+		Config: c.withDefaults(), printer: printer{out, c.JSON},
+		quiet: 2 * time.Second, limit: 30 * time.Second,
+		sampleEvery: 250 * time.Millisecond, calmSamples: 8, mostSamples: 160,
+	}
+}
+
+// measurement is one combination of the lists.
+type measurement struct{ connections, window, rate int }
+
+func (r *run) all(ctx context.Context) (err error) {
+	if err := r.check(); err != nil {
+		return err
+	}
+	if r.target, err = parseTarget(r.URL); err != nil {
+		return err
+	}
+	if err := descriptors(slices.Max(r.Connections)); err != nil {
+		return err
+	}
+	if r.PID == 0 {
+		if r.PID, err = listener(r.target.addr.Port()); err != nil {
+			return err
+		}
+	}
+	r.report.Machine = machine()
+	if err := errors.Join(r.machine(r.report.Machine), r.heading(r.Scenario)); err != nil {
+		return err
+	}
+	var faults []error
+	for _, m := range r.measurements() {
+		result, err := r.measure(ctx, m)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.Scenario, err)
+		}
+		r.report.Results = append(r.report.Results, result)
+		if err := r.row(&result); err != nil {
+			return err
+		}
+		if result.Faults != "" {
+			faults = append(faults, fmt.Errorf("%s: %s", r.Scenario, result.Faults))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (r *run) measurements() (all []measurement) {
+	for _, n := range r.Connections {
+		switch r.Scenario {
+		case Idle:
+			return []measurement{{connections: r.Connections[len(r.Connections)-1]}}
+		case Connect, Churn:
+			all = append(all, measurement{connections: n})
+		case Open:
+			for _, rate := range r.Rate {
+				all = append(all, measurement{connections: n, rate: rate})
+			}
+		default:
+			for _, window := range r.Window {
+				all = append(all, measurement{connections: n, window: window})
+			}
+		}
+	}
+	return all
+}
+
+// client names the connections. An echo's are routed back by the shipped routes
+// because of their prefix; a fanout's publisher is none of its subscribers.
+func (r *run) client(id int) string {
+	switch {
+	case r.Scenario == Echo:
+		return fmt.Sprintf("client-bench-%06d", id)
+	case r.Scenario == Fanout && id == 0:
+		return "publisher-bench"
+	}
+	return fmt.Sprintf("bench-%06d", id)
+}
+
+func (r *run) measure(ctx context.Context, m measurement) (Result, error) {
+	f, err := newFleet(r.target, m.connections, r.Workers, r.client)
+	if err != nil {
+		return Result{}, err
+	}
+	defer f.close()
+	result := Result{Scenario: r.Scenario, Connections: m.connections, Window: m.window, Rate: m.rate, Workers: r.Workers}
+	copies := 0
+	switch r.Scenario {
+	case Idle:
+		err = r.idle(ctx, f, &result)
+	case Connect:
+		err = r.connect(ctx, f, &result)
+	case Churn:
+		err = r.churn(ctx, f, &result)
+	default:
+		result.Size = r.Size
+		err = r.exchange(ctx, f, m, &result)
+		if f.traffic != nil {
+			copies = f.traffic.copies
+		}
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	result.Totals = f.counts()
+	result.Faults = result.Totals.faults(copies)
+	result.Why = f.why()
+	result.Latency = f.latency()
+	return result, nil
+}
+
+// moment is what can be read at one time while a phase runs.
+type moment struct {
+	at           time.Duration
+	gateway, own time.Duration // CPU time
+	Counts
+}
+
+func (r *run) moment(f *fleet) (moment, error) {
+	cpu, err := cpuTime(r.PID)
+	return moment{f.now(), cpu, ownCPU(), f.counts()}, err
+}
+
+// between fills in the figures of the time between two moments; each is what
+// the CPU time is divided by.
+func (r *Result) between(a, b moment, each func(Counts) uint64) {
+	r.Seconds = (b.at - a.at).Seconds()
+	per := func(x, y uint64) float64 { return float64(y-x) / r.Seconds }
+	r.Sent = per(a.Sent, b.Sent)
+	r.Acked = per(a.Acked, b.Acked)
+	r.Delivered = per(a.Counts.Delivered, b.Counts.Delivered)
+	r.GatewayCPU = (b.gateway - a.gateway).Seconds() / r.Seconds
+	r.LoadCPU = (b.own - a.own).Seconds() / r.Seconds
+	n, spent := float64(each(b.Counts)-each(a.Counts)), (b.gateway - a.gateway).Seconds()
+	if n > 0 && spent > 0 {
+		r.PerCPUSecond, r.CPUMicros = n/spent, spent*1e6/n
+	}
+}

@@ -1,0 +1,82 @@
+package load
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// printer writes results as they come: lines of JSON, or a table.
+type printer struct {
+	out  io.Writer
+	json bool
+}
+
+// machine begins the report.
+func (p printer) machine(m Machine) error {
+	if p.json {
+		return json.NewEncoder(p.out).Encode(map[string]Machine{"machine": m})
+	}
+	_, err := fmt.Fprintf(p.out, "%d x %s, Linux %s, %s\n", m.Cores, m.CPU, m.Kernel, m.Go)
+	return err
+}
+
+// heading names the columns of a scenario's rows.
+func (p printer) heading(scenario string) error {
+	if p.json {
+		return nil
+	}
+	var err error
+	switch scenario {
+	case Idle:
+		_, err = fmt.Fprintf(p.out, "%-8s%8s%12s%10s\n", "", "conns", "RSS MiB", "B/conn")
+	case Open:
+		_, err = fmt.Fprintf(p.out, "%-8s%8s%8s%10s%10s%12s%8s%9s%7s%9s%9s%9s%9s%9s\n", "", "conns", "rate", "sent/s", "dlvrd/s",
+			"per cpu-s", "us each", "gateway", "load", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms")
+	case Connect, Churn:
+		_, err = fmt.Fprintf(p.out, "%-8s%8s%10s%12s%8s%9s%7s%9s%9s%9s\n", "", "conns", "hands/s",
+			"per cpu-s", "us each", "gateway", "load", "p50 ms", "p99 ms", "max ms")
+	default:
+		_, err = fmt.Fprintf(p.out, "%-8s%8s%8s%10s%10s%12s%8s%9s%7s\n", "", "conns", "window", "acks/s", "dlvrd/s",
+			"per cpu-s", "us each", "gateway", "load")
+	}
+	return err
+}
+
+// row writes one result. CPU is in percent of one core.
+func (p printer) row(r *Result) error {
+	if p.json {
+		return json.NewEncoder(p.out).Encode(r)
+	}
+	l := r.Latency
+	if l == nil {
+		l = new(Latency)
+	}
+	cost := fmt.Sprintf("%12.0f%8.2f%8.0f%%%6.0f%%", r.PerCPUSecond, r.CPUMicros, 100*r.GatewayCPU, 100*r.LoadCPU)
+	name := fmt.Sprintf("%-8s", r.Scenario)
+	var err error
+	switch r.Scenario {
+	case Idle:
+		for i, level := range r.Levels {
+			slope, unsettled := "", ""
+			if i == len(r.Levels)-1 {
+				slope = fmt.Sprintf("%10.0f", r.BytesPerConnection)
+			}
+			if !level.Settled {
+				unsettled = "  (still changing)"
+			}
+			_, err = fmt.Fprintf(p.out, "%s%8d%12.1f%s%s\n", name, level.Connections, float64(level.RSS)/(1<<20), slope, unsettled)
+		}
+	case Open:
+		_, err = fmt.Fprintf(p.out, "%s%8d%8d%10.0f%10.0f%s%9.3f%9.3f%9.3f%9.3f%9.3f\n", name, r.Connections, r.Rate, r.Sent, r.Delivered,
+			cost, l.P50, l.P90, l.P99, l.P999, l.Max)
+	case Connect, Churn:
+		_, err = fmt.Fprintf(p.out, "%s%8d%10.0f%s%9.3f%9.3f%9.3f\n", name, r.Connections, r.Handshakes, cost, l.P50, l.P99, l.Max)
+	default:
+		_, err = fmt.Fprintf(p.out, "%s%8d%8d%10.0f%10.0f%s\n", name, r.Connections, r.Window, r.Acked, r.Delivered, cost)
+	}
+	if err == nil && (r.Faults != "" || r.Totals.Refused > 0) {
+		_, err = fmt.Fprintf(p.out, "%-8s%s (%d refused) %s\n", "", r.Faults, r.Totals.Refused, r.Why)
+	}
+	return err
+}

@@ -1,0 +1,247 @@
+package load
+
+import (
+	"bytes"
+	"sync/atomic"
+	"time"
+)
+
+// traffic is what the connections of a fleet say to each other. Workers share
+// it and only read it, except for the publisher's progress.
+type traffic struct {
+	window int  // of a closed loop; 0 for an open one
+	copies int  // deliveries of each message
+	fan    *fan // of a fanout, else nil
+	rate   int  // of an open loop, messages a second
+	began  time.Duration
+	until  time.Duration // an open loop ends here
+}
+
+// fan follows a publisher's messages: one is complete when it was acknowledged
+// and every subscriber has it.
+type fan struct {
+	publisher *conn
+	parts     int32 // what completes a message: an answer and the deliveries
+	// missing is what each message in flight still lacks, by its number modulo
+	// the length, which is a power of two not below the window.
+	missing []atomic.Int32
+	base    uint32 // all below are complete; the publisher's worker owns it
+}
+
+func newFan(publisher *conn, subscribers, window int) *fan {
+	size := 1
+	for size < window {
+		size *= 2
+	}
+	return &fan{publisher: publisher, parts: int32(subscribers) + 1, missing: make([]atomic.Int32, size)}
+}
+
+func (f *fan) slot(n uint32) *atomic.Int32 { return &f.missing[int(n)&(len(f.missing)-1)] }
+
+// came notes a part of message n that w saw.
+func (f *fan) came(w *worker, n uint32) {
+	if f.slot(n).Add(-1) == 0 && w != f.publisher.worker {
+		f.publisher.worker.wake()
+	}
+}
+
+// room is how many messages the publisher may send.
+func (f *fan) room(window int) int {
+	sent := f.publisher.sent.Load()
+	for f.base < sent && f.slot(f.base).Load() <= 0 {
+		f.base++
+	}
+	return window - int(sent-f.base)
+}
+
+// pump sends what c's window has room for, in one write.
+func (t *traffic) pump(w *worker, c *conn) {
+	if t.window == 0 || t.fan != nil || w.fleet.phase.Load() != running {
+		return
+	}
+	sent := c.sent.Load()
+	w.say(c, sent, t.window-int(sent-c.done))
+}
+
+// publish is pump for the publisher of a fanout.
+func (t *traffic) publish(w *worker) {
+	c := t.fan.publisher
+	if c.state != open || w.fleet.phase.Load() != running {
+		return
+	}
+	sent := c.sent.Load()
+	room := t.fan.room(t.window)
+	for i := range room {
+		t.fan.slot(sent + uint32(i)).Store(t.fan.parts)
+	}
+	w.say(c, sent, room)
+}
+
+// say sends the next n messages of c, of which sent are out.
+func (w *worker) say(c *conn, sent uint32, n int) {
+	if n <= 0 {
+		return
+	}
+	b := w.batch[:0]
+	for i := range uint32(n) {
+		c.message.stamp(sent + i)
+		b = append(b, c.message.frame...)
+	}
+	w.batch = b
+	c.sent.Store(sent + uint32(n))
+	w.Sent += uint64(n)
+	w.send(c, b)
+}
+
+// text handles a text frame.
+func (w *worker) text(c *conn, text []byte) {
+	kind := classify(text)
+	if c.state == joining {
+		switch kind {
+		case ack:
+			w.opened(c)
+		case refusal:
+			w.fail(refused(text))
+		}
+		return
+	}
+	switch kind {
+	case delivery:
+		w.delivered(c, text)
+	case ack, refusal:
+		w.answered(c, kind, text)
+	default:
+		w.Strange++
+	}
+}
+
+// answered handles what the gateway says of one of c's messages.
+func (w *worker) answered(c *conn, kind kind, text []byte) {
+	if kind == refusal && w.why == "" {
+		w.note(refused(text))
+	}
+	n, rest, ok := ackedNumber(text, c.origin)
+	if !ok || n >= c.sent.Load() {
+		w.Strange++
+		return
+	}
+	if c.answers.mark(n) == repeated {
+		w.RepeatedAcks++
+		return
+	}
+	c.done++
+	fan := w.fleet.traffic.fan
+	if kind == refusal {
+		w.Refused++
+		if fan != nil {
+			fan.slot(n).Store(1)
+		}
+	} else {
+		w.Acked++
+		if bytes.Contains(rest, []byte(`"queued"`)) {
+			w.Queued++
+		}
+	}
+	if fan != nil {
+		fan.came(w, n)
+	}
+}
+
+// delivered handles a message that arrived at c.
+func (w *worker) delivered(c *conn, text []byte) {
+	if c.from == nil {
+		w.Strange++
+		return
+	}
+	n, due, ok := deliveredNumber(text, c.from.origin)
+	if !ok || n >= c.from.sent.Load() {
+		w.Strange++
+		return
+	}
+	switch c.arrived.mark(n) {
+	case repeated:
+		w.RepeatedDeliveries++
+		return
+	case overtook:
+		w.Overtaken++
+	}
+	w.Delivered++
+	if w.latency != nil {
+		if ns, ok := dueTime(due); ok {
+			w.record(time.Duration(ns))
+		} else {
+			w.Strange++
+		}
+	}
+	if fan := w.fleet.traffic.fan; fan != nil {
+		fan.came(w, n)
+	}
+}
+
+// exchange runs the traffic until the phase ends.
+func (w *worker) exchange() error {
+	t := w.fleet.traffic
+	switch {
+	case t.rate > 0:
+		return w.openLoop(t)
+	case t.fan != nil:
+		mine := t.fan.publisher.worker == w
+		for w.err == nil && w.fleet.phase.Load() != ended {
+			if mine {
+				t.publish(w)
+			}
+			w.turn(forever)
+		}
+		return w.err
+	}
+	for _, c := range w.conns {
+		t.pump(w, c)
+	}
+	return w.hold()
+}
+
+// openLoop sends each message when it is due, whatever became of the earlier
+// ones, and stamps it with that time: when the gateway, the socket or this loop
+// is late, the delay counts.
+func (w *worker) openLoop(t *traffic) error {
+	// sendAtOnce bounds the messages between two looks at what arrived.
+	const sendAtOnce = 64
+	apart := uint64(time.Second) * uint64(len(w.fleet.workers))
+	offset := t.began + time.Duration(uint64(time.Second)*uint64(w.index)/uint64(t.rate))
+	if len(w.conns) > 0 && offset < t.until {
+		w.Due = uint64(t.until-offset-1)*uint64(t.rate)/apart + 1
+	}
+	due := offset
+	for k := uint64(0); w.err == nil && w.fleet.phase.Load() != ended; {
+		now := w.fleet.now()
+		for range sendAtOnce {
+			if due > now || k == w.Due {
+				break
+			}
+			w.sayDue(w.conns[k%uint64(len(w.conns))], due)
+			k++
+			due = offset + time.Duration(k*apart/uint64(t.rate))
+		}
+		if k == w.Due {
+			w.turn(forever)
+		} else {
+			w.turn(max(due-w.fleet.now(), 0))
+		}
+	}
+	w.Unsent = w.Due - w.Sent
+	return w.err
+}
+
+// sayDue sends the message of c that was due then.
+func (w *worker) sayDue(c *conn, due time.Duration) {
+	if c.state != open || len(c.out) > maxUnsent {
+		w.Unsent++
+		return
+	}
+	sent := c.sent.Load()
+	c.message.stamp(sent)
+	c.message.stampDue(uint64(due))
+	c.sent.Store(sent + 1)
+	w.Sent++
+	w.send(c, c.message.frame)
+}

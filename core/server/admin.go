@@ -1,0 +1,123 @@
+package server
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp/fasthttpadaptor"
+)
+
+const profiles = "/debug/pprof/"
+
+func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
+	if wrong := suspicious(ctx); wrong != "" {
+		s.opt.Log.Warn("admin request refused", "path", string(ctx.Path()), "remote", ctx.RemoteAddr().String(), "reason", wrong)
+		problem(ctx, fasthttp.StatusForbidden, wrong)
+		return
+	}
+	if s.serveCommon(ctx, true) {
+		return
+	}
+	switch path := string(ctx.Path()); {
+	case path == "/v1/status":
+		if allow(ctx, fasthttp.MethodGet, fasthttp.MethodHead) {
+			s.writeStatus(ctx)
+		}
+	case path == "/v1/reload":
+		if allow(ctx, fasthttp.MethodPost) {
+			s.reload(ctx)
+		}
+	case path+"/" == profiles:
+		ctx.Redirect(profiles, fasthttp.StatusPermanentRedirect)
+	case strings.HasPrefix(path, profiles):
+		profile(ctx, strings.TrimPrefix(path, profiles))
+	default:
+		problem(ctx, fasthttp.StatusNotFound, "there is nothing at this path")
+	}
+}
+
+// reload answers with the status after it.
+func (s *Server) reload(ctx *fasthttp.RequestCtx) {
+	if err := s.opt.Reload(); err != nil {
+		problem(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	s.writeStatus(ctx)
+}
+
+func (s *Server) writeStatus(ctx *fasthttp.RequestCtx) {
+	body, err := json.MarshalIndent(s.opt.Status(), "", "  ")
+	if err != nil {
+		problem(ctx, fasthttp.StatusInternalServerError, "encode the status: "+err.Error())
+		return
+	}
+	answer(ctx, fasthttp.StatusOK, "application/json", append(body, '\n'))
+}
+
+// profile serves what net/http/pprof does. Index also serves profiles by name.
+func profile(ctx *fasthttp.RequestCtx, name string) {
+	h := pprof.Index
+	switch name {
+	case "cmdline":
+		h = pprof.Cmdline
+	case "profile":
+		h = pprof.Profile
+	case "symbol":
+		h = pprof.Symbol
+	case "trace":
+		h = pprof.Trace
+	}
+	fasthttpadaptor.NewFastHTTPHandler(http.HandlerFunc(h))(ctx)
+}
+
+// suspicious says why a request may come from elsewhere than this machine: a
+// web page in the operator's browser, through a rebound name or a foreign
+// origin, or anybody behind a proxy on this machine. "" is a fine request.
+func suspicious(ctx *fasthttp.RequestCtx) string {
+	h := &ctx.Request.Header
+	host := string(h.Host())
+	_, isTCP := ctx.LocalAddr().(*net.TCPAddr)
+	if isTCP && !(localHost(host) && localHost(string(ctx.Host()))) {
+		return "the Host header must be localhost or a loopback address"
+	}
+	for key, value := range h.All() {
+		switch name := strings.ToLower(string(key)); {
+		case name == "forwarded", name == "via", name == "x-real-ip", strings.HasPrefix(name, "x-forwarded-"):
+			return "the request came through a proxy: it has the header " + string(key)
+		case name == "origin" && !strings.EqualFold(string(value), "http://"+host):
+			return "the request came from a page of another origin"
+		case name == "sec-fetch-site" && string(value) != "same-origin" && string(value) != "none":
+			return "the request came from a page of another site"
+		}
+	}
+	return ""
+}
+
+// localHost reports whether the value of a Host header names this machine in a
+// way that no name server can change.
+func localHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// problem answers with an error as in RFC 9457.
+func problem(ctx *fasthttp.RequestCtx, status int, detail string) {
+	body, _ := json.Marshal(struct { // cannot fail
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+	}{fasthttp.StatusMessage(status), status, detail})
+	answer(ctx, status, "application/problem+json", append(body, '\n'))
+}

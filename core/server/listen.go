@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Listen listens on "host:port", where an empty host is every IPv4 and IPv6
+// address, or on "unix:/path", whose file only the own user may use. A socket
+// file that nobody listens on any more is replaced.
+func Listen(addr string) (net.Listener, error) {
+	ln, err := listen(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	return ln, nil
+}
+
+func listen(addr string) (net.Listener, error) {
+	path, isUnix := strings.CutPrefix(addr, "unix:")
+	if isUnix {
+		return listenUnix(path)
+	}
+	// The gateway's pings find dead peers; one timer less in the kernel for
+	// each connection. Multipath sockets are larger and of no use here.
+	config := net.ListenConfig{KeepAlive: -1}
+	config.SetMultipathTCP(false)
+	ln, err := config.Listen(context.Background(), "tcp", addr)
+	return ln, cause(err)
+}
+
+func listenUnix(path string) (net.Listener, error) {
+	if err := removeStale(path); err != nil {
+		return nil, err
+	}
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		// On Linux the file is born private this way; Chmod below does it late.
+		return c.Control(makePrivate)
+	}}
+	ln, err := config.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = ln.Close()
+		return nil, err
+	}
+	return ln, nil
+}
+
+// removeStale removes the socket file of a process that has ended.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return errors.New("a file that is not a socket is in the way")
+	}
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		_ = c.Close()
+		return cause(syscall.EADDRINUSE)
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return cause(err)
+	}
+	return os.Remove(path)
+}
+
+// cause takes off what package net wraps around an error, which repeats the
+// address.
+func cause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; is another gateway running?", err)
+	}
+	return err
+}
+
+// listener accepts connections that can hold a place, and goes on where
+// fasthttp would end: when descriptors or memory are short for a while.
+type listener struct {
+	net.Listener
+	handshakes *sync.WaitGroup
+	log        *slog.Logger
+	complaint  throttle
+}
+
+// acceptPause is how long an accept that found no descriptor waits for one.
+const acceptPause = 20 * time.Millisecond
+
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err == nil {
+			return &conn{Conn: c, handshakes: l.handshakes}, nil
+		}
+		if !passing(err) {
+			return nil, err
+		}
+		if missed, ok := l.complaint.pass(time.Now()); ok {
+			l.log.Warn("cannot accept connections for now", "error", err, "unlogged", missed)
+		}
+		time.Sleep(acceptPause)
+	}
+}
+
+// passing reports whether an accept may succeed later.
+func passing(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// conn is an accepted connection. From admission until its hijack handler runs
+// it holds the client's place: fasthttp closes it without running the handler
+// when the response could not be written.
+type conn struct {
+	net.Conn
+	handshakes *sync.WaitGroup
+	place      atomic.Pointer[Place]
+}
+
+// hold begins a handshake. It ends with release, or with claim and the caller's
+// handshakes.Done.
+func (c *conn) hold(p *Place) {
+	c.handshakes.Add(1)
+	c.place.Store(p)
+}
+
+// claim takes over the place; nil if the connection holds none any more.
+func (c *conn) claim() *Place { return c.place.Swap(nil) }
+
+// release gives the place back if it was not claimed.
+func (c *conn) release() {
+	if p := c.claim(); p != nil {
+		p.Leave()
+		c.handshakes.Done()
+	}
+}
+
+func (c *conn) Close() error {
+	c.release()
+	return c.Conn.Close()
+}

@@ -1,0 +1,107 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"github.com/valyala/fasthttp"
+)
+
+func (s *Server) servePublic(ctx *fasthttp.RequestCtx) {
+	if string(ctx.Path()) == "/ws" {
+		s.upgrade(ctx)
+		return
+	}
+	if !s.serveCommon(ctx, false) {
+		problem(ctx, fasthttp.StatusNotFound, "there is nothing at this path")
+	}
+}
+
+// serveCommon answers what is on both listeners. It reports whether the path
+// was one of these.
+func (s *Server) serveCommon(ctx *fasthttp.RequestCtx, admin bool) bool {
+	path := string(ctx.Path())
+	switch path {
+	case "/metrics", "/healthz", "/readyz":
+	default:
+		return false
+	}
+	if !allow(ctx, fasthttp.MethodGet, fasthttp.MethodHead) {
+		return true
+	}
+	switch {
+	case path == "/metrics":
+		ctx.SetContentType("text/plain; version=0.0.4; charset=utf-8")
+		s.opt.Metrics(ctx, admin)
+	case path == "/readyz" && !s.opt.Ready():
+		answer(ctx, fasthttp.StatusServiceUnavailable, "text/plain", []byte("not ready\n"))
+	default:
+		answer(ctx, fasthttp.StatusOK, "text/plain", []byte("ok\n"))
+	}
+	return true
+}
+
+// allow reports whether the request's method is one of these, and answers 405
+// otherwise.
+func allow(ctx *fasthttp.RequestCtx, methods ...string) bool {
+	list := ""
+	for _, m := range methods {
+		if string(ctx.Method()) == m {
+			return true
+		}
+		if list != "" {
+			list += ", "
+		}
+		list += m
+	}
+	problem(ctx, fasthttp.StatusMethodNotAllowed, "this path takes "+list)
+	ctx.Response.Header.Set(fasthttp.HeaderAllow, list)
+	return false
+}
+
+func answer(ctx *fasthttp.RequestCtx, status int, contentType string, body []byte) {
+	ctx.SetStatusCode(status)
+	ctx.SetContentType(contentType)
+	ctx.SetBody(body)
+}
+
+// badRequest answers what could not be read as a request.
+func badRequest(ctx *fasthttp.RequestCtx, err error) {
+	var tooLarge *fasthttp.ErrSmallBuffer
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		problem(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive in time")
+	case errors.As(err, &tooLarge):
+		problem(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the request line and the headers are larger than %d bytes", headerBytes))
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		problem(ctx, fasthttp.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", bodyBytes))
+	default:
+		problem(ctx, fasthttp.StatusBadRequest, "this is not a valid HTTP request")
+	}
+}
+
+// recovering keeps a panic in a handler from ending the process, which
+// fasthttp would let it do.
+func (s *Server) recovering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		defer func() {
+			if p := recover(); p != nil {
+				s.opt.Log.Error("panic while answering a request", "path", string(ctx.Path()), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				ctx.Response.Reset()
+				problem(ctx, fasthttp.StatusInternalServerError, "the gateway failed to answer; its log says more")
+			}
+		}()
+		h(ctx)
+	}
+}
+
+// quiet is fasthttp's log: what strangers send wrong is of interest when
+// debugging only.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Printf(format string, args ...any) {
+	q.log.Debug("http: " + fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"encoding/json"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// refusal is a reason why an upgrade was refused.
+type refusal int
+
+const (
+	notWebSocket  refusal = iota // a plain HTTP request
+	badHandshake                 // a WebSocket handshake against RFC 6455
+	badClientID                  // no ClientID, several, or not a valid one
+	foreignOrigin                // a page of another origin
+	draining                     // not ready
+	full                         // MaxConnections
+	addressFull                  // MaxPerAddress
+	noDescriptor                 // duplicating the descriptor failed
+	notAttached                  // Attach returned an error
+	refusals                     // how many there are
+)
+
+// String is the metric label.
+func (r refusal) String() string {
+	return [...]string{"not_websocket", "bad_handshake", "bad_client_id", "foreign_origin", "draining",
+		"full", "address_full", "no_descriptor", "not_attached"}[r]
+}
+
+// refuse counts an upgrade that does not happen and answers it.
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, why refusal, status int, text string) {
+	s.refused[why].Add(1)
+	s.opt.Log.Debug("upgrade refused", "reason", why.String(), "remote", ctx.RemoteAddr().String(), "text", text)
+	if status == fasthttp.StatusServiceUnavailable || status == fasthttp.StatusTooManyRequests {
+		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
+	}
+	body, _ := json.Marshal(map[string]string{"error": text}) // cannot fail
+	answer(ctx, status, "application/json", body)
+}
+
+// retryAfter is in seconds.
+const retryAfter = "5"
+
+// complain warns of a lack on the gateway's side, at most once a minute for
+// each reason, since clients that are turned away come back.
+func (s *Server) complain(why refusal, text string, args ...any) {
+	if missed, ok := s.complaint[why].pass(time.Now()); ok {
+		s.opt.Log.Warn(text, append(args, "reason", why.String(), "unlogged", missed)...)
+	}
+}
+
+// throttle lets one line a minute through.
+type throttle struct {
+	next   atomic.Int64 // Unix nanoseconds
+	missed atomic.Uint64
+}
+
+// pass reports whether now is the time for a line, and how many did not pass
+// since the last one.
+func (t *throttle) pass(now time.Time) (missed uint64, ok bool) {
+	next := t.next.Load()
+	if now.UnixNano() < next || !t.next.CompareAndSwap(next, now.Add(time.Minute).UnixNano()) {
+		t.missed.Add(1)
+		return 0, false
+	}
+	return t.missed.Swap(0), true
+}

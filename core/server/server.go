@@ -1,0 +1,227 @@
+// Package server speaks HTTP. The public listener upgrades WebSocket clients,
+// hands each of them over to whoever serves it from there, and answers scrapes
+// and probes; the admin listener serves the operators' API. Neither knows what
+// a message is.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
+)
+
+// The values of Options.Transport.
+const (
+	Epoll     = "epoll"     // clients are handed over as descriptors, through Attach
+	Goroutine = "goroutine" // a goroutine stays with each client, in Pump
+)
+
+const (
+	headerBytes   = 8 << 10          // the request line and all headers
+	bodyBytes     = 4 << 10          // nothing here takes a larger body
+	idleTimeout   = 30 * time.Second // of an HTTP connection between requests
+	answerTimeout = 30 * time.Second // for writing one response
+	workerIdle    = time.Second      // before a goroutine of the HTTP side ends
+	maxHandshakes = 8192             // HTTP connections at a time, upgraded ones not counted
+)
+
+// Options say what a Server does. All functions are required and may run on
+// many goroutines at once; of Attach and Pump the one that Transport names is
+// enough.
+type Options struct {
+	// MaxConnections and MaxPerAddress bound the upgraded connections that have
+	// not left; 0 is no bound. An address is an IPv4 address or an IPv6 /64.
+	// Clients of a unix socket have no address and count in all only.
+	MaxConnections, MaxPerAddress int
+	// HandshakeTimeout bounds reading one request; it must be positive.
+	HandshakeTimeout time.Duration
+	// Origins are allowed values of the Origin header, such as
+	// "https://app.example.com" or "file://", besides the own host. "*" allows all.
+	Origins []string
+	// Deflate agrees to permessage-deflate, without context takeover.
+	Deflate bool
+	// Transport is Epoll or Goroutine.
+	Transport string
+
+	// Attach takes a client over and returns at once. After an error the client
+	// is the Server's again, which turns it away.
+	Attach func(c Client) error
+	// Pump serves a client and returns when the connection is done. The Server
+	// closes c.Conn then.
+	Pump func(c Client)
+
+	// Ready reports whether new clients are welcome.
+	Ready func() bool
+	// Metrics writes Prometheus text; admin is false where strangers can read it.
+	Metrics func(w io.Writer, admin bool)
+	// Status returns what GET /v1/status shows, encoded as JSON.
+	Status func() any
+	// Reload loads the scripts again and returns why they did not go live.
+	Reload func() error
+	Log    *slog.Logger
+}
+
+// Client is an upgraded connection on its way to its shard; the receiver owns
+// everything in it.
+type Client struct {
+	ID      string     // the ClientID, checked
+	Remote  netip.Addr // invalid for clients of a unix socket
+	Deflate bool       // permessage-deflate was agreed, without context takeover
+	FD      int        // a duplicated, non-blocking descriptor; -1 where Conn is used
+	Conn    net.Conn   // nil where FD is used
+	Early   []byte     // bytes that came behind the handshake, to be read first; or nil
+	Place   *Place     // the connection's place in the counts
+}
+
+// Server serves any number of public and admin listeners. New makes one.
+type Server struct {
+	opt           Options
+	public, admin *fasthttp.Server
+	upgrader      websocket.FastHTTPUpgrader
+	counts        counts
+	duplicate     func(net.Conn) (int, error)
+
+	upgraded  atomic.Uint64
+	refused   [refusals]atomic.Uint64
+	complaint [refusals]throttle
+
+	// handshakes counts the admitted clients whose hijack handler has not ended.
+	handshakes sync.WaitGroup
+
+	mu        sync.Mutex // guards what follows
+	listeners []net.Listener
+	shut      bool
+}
+
+// New makes a Server.
+func New(opt Options) *Server {
+	s := &Server{opt: opt, duplicate: duplicate}
+	s.counts.max, s.counts.maxPerAddress = int64(opt.MaxConnections), opt.MaxPerAddress
+	s.upgrader = websocket.FastHTTPUpgrader{
+		CheckOrigin:       s.checkOrigin,
+		EnableCompression: opt.Deflate,
+		Error:             s.handshakeError,
+		// The library's connection is thrown away right after the handshake:
+		// the smallest buffer for reading, and none for writing.
+		ReadBufferSize:  1,
+		WriteBufferPool: new(sync.Pool),
+	}
+	s.public, s.admin = s.http(s.servePublic), s.http(s.serveAdmin)
+	return s
+}
+
+func (s *Server) http(handler fasthttp.RequestHandler) *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:               s.recovering(handler),
+		ErrorHandler:          badRequest,
+		Logger:                quiet{s.opt.Log},
+		Concurrency:           maxHandshakes,
+		ReadBufferSize:        headerBytes,
+		ReadTimeout:           s.opt.HandshakeTimeout,
+		WriteTimeout:          answerTimeout,
+		IdleTimeout:           idleTimeout,
+		MaxIdleWorkerDuration: workerIdle,
+		MaxRequestBodySize:    bodyBytes,
+		NoDefaultServerHeader: true,
+		NoDefaultContentType:  true,
+		SecureErrorLogMessage: true,
+	}
+}
+
+// ServePublic serves clients, scrapes and probes until Shutdown, then returns
+// nil. It closes ln.
+func (s *Server) ServePublic(ln net.Listener) error { return s.serve(s.public, ln) }
+
+// ServeAdmin serves the operators' API until Shutdown, then returns nil. It
+// closes ln. The API asks for no credentials, so ln must be a unix socket or on
+// a loopback address.
+func (s *Server) ServeAdmin(ln net.Listener) error {
+	_, local := ln.Addr().(*net.UnixAddr)
+	if tcp, ok := ln.Addr().(*net.TCPAddr); ok {
+		local = tcp.IP.IsLoopback()
+	}
+	if !local {
+		_ = ln.Close()
+		return fmt.Errorf("serve admin on %s: not a loopback address, and the admin API asks for no credentials", ln.Addr())
+	}
+	return s.serve(s.admin, ln)
+}
+
+func (s *Server) serve(h *fasthttp.Server, ln net.Listener) error {
+	s.mu.Lock()
+	if s.shut {
+		s.mu.Unlock()
+		return ln.Close()
+	}
+	s.listeners = append(s.listeners, ln)
+	s.mu.Unlock()
+	if err := h.Serve(&listener{Listener: ln, handshakes: &s.handshakes, log: s.opt.Log}); err != nil {
+		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// Shutdown closes the listeners, ends idle HTTP connections, and waits for the
+// requests in progress and for Attach and Pump to return: no client is handed
+// over after a nil error. Otherwise it returns the error of ctx.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.shut = true
+	for _, ln := range s.listeners {
+		_ = ln.Close()
+	}
+	s.mu.Unlock()
+
+	var errs [2]error
+	var both sync.WaitGroup
+	both.Go(func() { errs[0] = s.public.ShutdownWithContext(ctx) })
+	both.Go(func() { errs[1] = s.admin.ShutdownWithContext(ctx) })
+	both.Wait()
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("shut down: %w", err)
+		}
+	}
+
+	done := make(chan struct{})
+	go func() {
+		s.handshakes.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("shut down: %w", ctx.Err())
+	}
+}
+
+// Stats are counts since New.
+type Stats struct {
+	Open     int               // upgraded connections that have not left
+	Upgraded uint64            // clients that were handed over
+	Refused  map[string]uint64 // upgrades that were refused, by reason; holds every reason
+}
+
+// Stats returns the counts.
+func (s *Server) Stats() Stats {
+	st := Stats{
+		Open:     int(s.counts.total.Load()),
+		Upgraded: s.upgraded.Load(),
+		Refused:  make(map[string]uint64, refusals),
+	}
+	for why := range refusals {
+		st.Refused[why.String()] = s.refused[why].Load()
+	}
+	return st
+}

@@ -1,0 +1,93 @@
+package shard
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/wire"
+)
+
+// Whatever goes into a batch comes out of it: messages at their recipients,
+// receipts at the flights that wait for them.
+func FuzzBatch(f *testing.F) {
+	f.Add("b", "", "body", byte(1), uint8(3), false)
+	f.Add("", "b", "", byte(0), uint8(0), true)
+	f.Add("b", strings.Repeat("n", 128), "\x00\xff", byte(7), uint8(200), true)
+	opt := oneShard()
+	opt.QueueBytes = 1 << 30
+	x := byHand(f, opt, &hooks{})
+	s := x.shards[0]
+	b := x.connect("b")
+	other := &Shard{index: 0} // the producer; receipts go to index 0
+	f.Fuzz(func(t *testing.T, first, second, body string, kind byte, n uint8, late bool) {
+		if len(first) > 128 || len(second) > 128 || len(body) > 8<<10 {
+			t.Skip("longer than names and messages are")
+		}
+		kinds := []core.TargetKind{core.ToClient, core.ToPrefix, core.ToGroup}
+		targets := []core.Target{{Kind: kinds[int(kind)%3], Name: first}, {Kind: kinds[int(n)%3], Name: second}}
+		slot, fl := s.flights.take()
+		fl.shards, fl.receipt = 1, true
+		counts := wire.Counts{Delivered: 1, Queued: uint32(n), Offline: 5, Refused: 1 << 31}
+
+		batch := appendMessage(nil, 7, wantsReceipt, targets, []byte(body))
+		batch = appendReceipt(batch, slot, counts)
+		for range n {
+			batch = appendLate(batch, slot, late)
+		}
+		batch = appendMessage(batch, 8, 0, nil, nil)
+		s.turn++
+		s.unpack(other, batch)
+
+		if len(s.receipts) != 2 || s.receipts[0].slot != 7 || !s.receipts[0].wanted || s.receipts[1].slot != 8 || s.receipts[1].wanted {
+			t.Fatalf("receipts are owed for %+v", s.receipts)
+		}
+		want := 0
+		for _, to := range targets {
+			if to.Name == "b" && to.Kind == core.ToClient || to.Kind == core.ToPrefix && strings.HasPrefix("b", to.Name) {
+				want = 1
+			}
+		}
+		if len(s.deliveries) != want {
+			t.Fatalf("%d deliveries for %v, want %d", len(s.deliveries), targets, want)
+		}
+		if want == 1 {
+			queued := string(b.c.out.buf)
+			if !strings.HasSuffix(queued, fmt.Sprintf(`{"type":0,"seq":%d,%s`, b.c.seq, body)) {
+				t.Fatalf("%q is queued for the body %q", queued, body)
+			}
+			s.dropOutbound(b.c)
+		}
+		if s.flights.late != 0 || len(s.flights.unused) != len(s.flights.slots) {
+			t.Fatalf("the flight did not end after its %d late receipts", n)
+		}
+		clear(s.deliveries)
+		s.deliveries, s.receipts = s.deliveries[:0], s.receipts[:0]
+	})
+}
+
+func TestABatchIsUsedAgain(t *testing.T) {
+	x := byHand(t, options(), &hooks{})
+	a, b := x.connect(x.idOn(0, "a")), x.connect(x.idOn(1, "b"))
+	for i := range 100 {
+		a.send(fmt.Sprintf(`{"type":0,"messageId":"m","to":%q,"data":%d}`, b.c.ID, i))
+		x.turn(4)
+		b.want(fmt.Sprintf(`{"type":0,"seq":%d,"from":%q,"messageId":"m","data":%d}`, i+1, a.c.ID, i))
+		a.want(acked("m", "delivered"))
+	}
+	for _, s := range x.shards {
+		made := 0
+		for p := s.blanks; p != nil; p = p.next {
+			made++
+		}
+		if made != s.blankCount || made > 2 {
+			t.Fatalf("%d batches were made, %d are counted", made, s.blankCount)
+		}
+		for i := range s.peers {
+			if s.peers[i].inFlight != 0 {
+				t.Fatalf("%d bytes are in flight to %d", s.peers[i].inFlight, i)
+			}
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package lua
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+	glua "github.com/yuin/gopher-lua"
+)
+
+// The annotations name what scripts can use, all of it and nothing else.
+func TestAnnotationsAreComplete(t *testing.T) {
+	text, err := os.ReadFile("annotations/stratix.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var annotated []string
+	for _, m := range regexp.MustCompile(`(?m)^function ([a-z_.:]+)\(|^([a-z.]+) = `).FindAllStringSubmatch(string(text), -1) {
+		annotated = append(annotated, m[1]+m[2])
+	}
+
+	in := newInstance(t)
+	provided := slices.Clone(hookNames)
+	add := func(before string, table glua.LValue) {
+		table.(*glua.LTable).ForEach(func(key, _ glua.LValue) { provided = append(provided, before+key.String()) })
+	}
+	add("msg:", in.messageType.RawGetString("__index"))
+	add("conn:", in.connType.RawGetString("__index"))
+	for name := range ownGlobals {
+		provided = append(provided, name)
+		if table, ok := in.vm.L.GetGlobal(name).(*glua.LTable); ok && name != "stage" {
+			add(name+".", table.Metatable.(*glua.LTable).RawGetString("__index"))
+		}
+	}
+
+	slices.Sort(annotated)
+	slices.Sort(provided)
+	if a, p := strings.Join(annotated, "\n"), strings.Join(provided, "\n"); a != p {
+		t.Errorf("annotated:\n%s\n\nprovided:\n%s", a, p)
+	}
+}
+
+func TestStageAnnotations(t *testing.T) {
+	type settings struct {
+		Rate   float64           `lua:"rate,required" doc:"Messages a second."`
+		Burst  int               `lua:"burst"`
+		Window time.Duration     `lua:"window" doc:"Such as 30s."`
+		Size   core.Bytes        `lua:"size"`
+		On     bool              `lua:"on"`
+		Names  []string          `lua:"names"`
+		Routes map[string]string `lua:"routes"`
+		Extra  any               `lua:"extra"`
+		Inner  string
+	}
+	got := StageAnnotations([]core.Plugin{{Name: "plain", Doc: "Has no settings."}, {Name: "full", Doc: "Has all.", Settings: &settings{}}})
+	want := `---@meta stages
+-- The Go stages and their settings. Generated from the plugins.
+
+---The Go stages by name.
+---@class Stages
+---@field plain fun(settings?: table): Stage Has no settings.
+---@field full fun(settings?: stage.full): Stage Has all.
+
+---@class stage.full
+---@field rate number Messages a second.
+---@field burst? integer
+---@field window? string Such as 30s.
+---@field size? string|integer
+---@field on? boolean
+---@field names? string[]
+---@field routes? table<string, string>
+---@field extra? any
+`
+	if got != want {
+		t.Errorf("got:\n%s", got)
+	}
+}

@@ -1,0 +1,125 @@
+package lua
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+	glua "github.com/yuin/gopher-lua"
+)
+
+// codeScriptError is what a sender gets when a script failed on its message.
+const codeScriptError = "script_error"
+
+// errNoVM rejects everything after a VM broke and could not be made anew.
+var errNoVM = &core.Rejection{Code: codeScriptError, Text: "the route script could not be restarted"}
+
+// runner calls the Lua functions of one shard and generation, and survives
+// what they do. It belongs to the shard's goroutine.
+type runner struct {
+	load  *load
+	shard int
+	in    *instance // replaced when its VM breaks
+	tally *core.ScriptTally
+	// places remembers what failed where; at most maxPlaces.
+	places map[fault]*place
+}
+
+// fault is a way of failing: which stage or hook, where in which file, why.
+type fault struct {
+	label, pos string
+	budget     bool
+}
+
+// place is the memory of one fault.
+type place struct {
+	rejection  *core.Rejection
+	logged     time.Time
+	suppressed int // failures since then that were not logged
+}
+
+const (
+	logEvery  = time.Second // at most one line a fault and shard
+	maxPlaces = 1024
+)
+
+// call runs fn with a fresh budget and leaves nret results on the VM's stack.
+// The error is a *core.Rejection; it is already logged and counted.
+func (r *runner) call(label string, fn *glua.LFunction, nret int, args ...glua.LValue) error {
+	v := r.in.vm
+	if v.broken {
+		return errNoVM
+	}
+	err := v.call(fn, nret, args...)
+	r.tally.Calls++
+	r.tally.Instructions += uint64(v.used())
+	if err == nil {
+		return nil
+	}
+	return r.failed(label, err)
+}
+
+// failed counts and logs err and makes the VM anew when it broke.
+func (r *runner) failed(label string, err error) *core.Rejection {
+	var e *ScriptError
+	if !errors.As(err, &e) {
+		e = &ScriptError{Text: err.Error()}
+	}
+	r.tally.Errors++
+	if e.Budget {
+		r.tally.Overruns++
+	}
+	if e.Panic {
+		r.tally.Panics++
+	}
+	p := r.place(label, e)
+	if now := time.Now(); now.Sub(p.logged) >= logEvery {
+		r.load.log.Error("script failed", slog.String("stage", label), slog.String("script", e.Pos), slog.String("error", e.Text),
+			slog.Int("suppressed", p.suppressed), slog.Uint64("generation", uint64(r.load.number)), slog.Int("shard", r.shard))
+		p.logged, p.suppressed = now, 0
+	} else {
+		p.suppressed++
+	}
+	if r.load.onError != nil {
+		r.load.onError(label, e)
+	}
+	if r.in.vm.broken {
+		r.restart()
+	}
+	return p.rejection
+}
+
+func (r *runner) place(label string, e *ScriptError) *place {
+	f := fault{label, e.Pos, e.Budget}
+	p := r.places[f]
+	if p == nil {
+		if len(r.places) == maxPlaces {
+			clear(r.places)
+		}
+		text := "the route script failed"
+		if e.Budget {
+			text = "the route script exceeded its instruction budget"
+		}
+		if e.Pos != "" {
+			text += " at " + e.Pos
+		}
+		p = &place{rejection: &core.Rejection{Code: codeScriptError, Text: text}}
+		r.places[f] = p
+	}
+	return p
+}
+
+// restart replaces the broken VM. Where that fails the broken one stays, and
+// all calls are refused until the next generation.
+func (r *runner) restart() {
+	in, err := r.load.instance(r.shard, true)
+	if err == nil {
+		err = sameShape(r.in.pipeline, in.pipeline)
+	}
+	if err != nil {
+		r.load.log.Error("script VM not restarted", slog.Any("error", err), slog.Int("shard", r.shard))
+		return
+	}
+	r.in = in
+}
