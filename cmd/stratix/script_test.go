@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -17,6 +18,7 @@ func TestMain(m *testing.M) {
 // TestCommandLine plays testdata/*.txtar against the real binary.
 func TestCommandLine(t *testing.T) {
 	testscript.Run(t, testscript.Params{
+		Deadline: time.Now().Add(patience),
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			// A port that is free, and one that is taken until the script ends.

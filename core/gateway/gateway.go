@@ -85,7 +85,7 @@ func Open(opt Options) (*Gateway, error) {
 		return nil, err
 	}
 	if opt.Admin != "" {
-		if g.admin, err = server.Listen(opt.Admin); err != nil {
+		if g.admin, err = server.ListenAdmin(opt.Admin); err != nil {
 			return nil, errors.Join(err, g.public.Close())
 		}
 	}

@@ -26,6 +26,30 @@ func Listen(addr string) (net.Listener, error) {
 	return ln, nil
 }
 
+// ListenAdmin is Listen for ServeAdmin: it refuses what others can reach.
+func ListenAdmin(addr string) (net.Listener, error) {
+	ln, err := Listen(addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPrivate(ln.Addr()); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen on %s: %w", addr, err), ln.Close())
+	}
+	return ln, nil
+}
+
+// checkPrivate refuses an address that is neither loopback nor a unix socket.
+func checkPrivate(addr net.Addr) error {
+	_, private := addr.(*net.UnixAddr)
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		private = tcp.IP.IsLoopback()
+	}
+	if !private {
+		return errors.New("not a loopback address, and the admin API asks for no credentials")
+	}
+	return nil
+}
+
 func listen(addr string) (net.Listener, error) {
 	path, isUnix := strings.CutPrefix(addr, "unix:")
 	if isUnix {

@@ -146,13 +146,8 @@ func (s *Server) ServePublic(ln net.Listener) error { return s.serve(s.public, l
 // closes ln. The API asks for no credentials, so ln must be a unix socket or on
 // a loopback address.
 func (s *Server) ServeAdmin(ln net.Listener) error {
-	_, local := ln.Addr().(*net.UnixAddr)
-	if tcp, ok := ln.Addr().(*net.TCPAddr); ok {
-		local = tcp.IP.IsLoopback()
-	}
-	if !local {
-		_ = ln.Close()
-		return fmt.Errorf("serve admin on %s: not a loopback address, and the admin API asks for no credentials", ln.Addr())
+	if err := checkPrivate(ln.Addr()); err != nil {
+		return errors.Join(fmt.Errorf("serve admin on %s: %w", ln.Addr(), err), ln.Close())
 	}
 	return s.serve(s.admin, ln)
 }
