@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,4 +49,41 @@ func TestBrokenScriptsWithoutALastGoodGenerationDoNotStart(t *testing.T) {
 	if _, err := gateway.Open(opt); err == nil || !strings.Contains(err.Error(), "main.lua:1") {
 		t.Fatalf("got %v, want an error that names main.lua:1", err)
 	}
+}
+
+func TestWhatWentWrongIsShownUntilItIsMended(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": stampScript(1)}, nil)
+	main := filepath.Join(r.scripts, "main.lua")
+	rejected := func(st gateway.Status) bool {
+		return st.Scripts.Last.Result == "rejected" && st.Scripts.Generation == 1 && st.Ready
+	}
+	mended := func(st gateway.Status) bool { return st.Scripts.Last.Result == "unchanged" }
+
+	f := func(what, problem string, spoil func()) {
+		t.Helper()
+		spoil()
+		st := r.waitFor(what, rejected)
+		if got := strings.Join(st.Scripts.Last.Problems, "\n"); !strings.Contains(got, problem) {
+			t.Errorf("%s: the problem is %q, want %q in it", what, got, problem)
+		}
+		if v := r.metric("stratix_scripts_rejected"); v != "1" {
+			t.Errorf("%s: stratix_scripts_rejected is %s", what, v)
+		}
+		save(t, main, stampScript(1))
+		r.waitFor("the script that is live already", mended)
+		if v := r.metric("stratix_scripts_rejected"); v != "0" {
+			t.Errorf("%s, mended: stratix_scripts_rejected is %s", what, v)
+		}
+	}
+	f("a broken save", "main.lua:1", func() { save(t, main, "pipeline {") })
+	f("a deleted script", "main.lua is missing", func() {
+		if err := os.Remove(main); err != nil {
+			t.Fatal(err)
+		}
+	})
+	f("a deleted folder", "no such file", func() {
+		if err := os.RemoveAll(r.scripts); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

@@ -171,6 +171,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		}
 	})
 	background.Go(func() { g.summarize(watch) })
+	background.Go(func() { g.trim(watch) })
 
 	g.announce()
 	g.ready.Store(true)

@@ -176,6 +176,7 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 	began := time.Now()
 	if snap.Hash == sc.snapshot.Hash {
 		g.note(Attempt{Trigger: trigger, Result: resultUnchanged, Generation: sc.live.Number}, began)
+		g.log.Info("scripts are unchanged", "generation", sc.live.Number, "trigger", trigger)
 		return nil
 	}
 	gen, err := g.build(snap)
@@ -293,9 +294,7 @@ func (g *Gateway) note(a Attempt, began time.Time) time.Duration {
 	sc.record.Lock()
 	defer sc.record.Unlock()
 	sc.result[a.Result]++
-	if a.Result != resultUnchanged || a.Trigger != "save" {
-		sc.last = a
-	}
+	sc.last = a
 	return took
 }
 

@@ -27,7 +27,8 @@ const patience = 10
 
 // Watch calls apply for each content that differs from the one before, the
 // first time from last, until ctx ends; then it returns nil. It begins with
-// what changed since last was read.
+// what changed since last was read. When a problem that was told is over, apply
+// is called too, be the content another one or not.
 //
 // Events are hints only: after each burst of them the folder is read, and the
 // content decides. A folder or a Main that is not there, a folder that cannot
@@ -131,8 +132,9 @@ func (w *watch) look(now time.Time) (again bool) {
 		w.tell(err)
 		return false
 	}
+	over := w.told != ""
 	w.told = ""
-	if next.Hash != w.last.Hash {
+	if over || next.Hash != w.last.Hash {
 		w.last = next
 		w.apply(next)
 	}
