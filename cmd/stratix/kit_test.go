@@ -92,6 +92,7 @@ func runGateway(t testing.TB, scripts map[string]string, adjust func(*serveCmd))
 		}
 	})
 	t.Cleanup(r.stop)
+	r.waitFor("the gateway to be ready", func(st gateway.Status) bool { return st.Ready })
 	return r
 }
 
