@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Measures the gateway with its own load generator and prints the figures that
 # ARCHITECTURE.md sets goals for. Each scenario meets a gateway that has just
-# started, with scripts/routes, on a loopback port; each figure is the median of
-# the repetitions, with the lowest and the highest.
+# started, with a copy of scripts/routes, on a loopback port; each figure is the
+# median of the repetitions, with the lowest and the highest.
 #
-#   bash scripts/bench.sh              about 5 minutes, on a machine that does nothing else
-#   bash scripts/bench.sh --quick      about 1.5 minutes, one repetition
+#   bash scripts/bench.sh              about 6 minutes, on a machine that does nothing else
+#   bash scripts/bench.sh --quick      about 2 minutes, one repetition
 #
 # BENCH_PORT chooses the port (18080), BENCH_RUNS and BENCH_SECONDS the
 # repetitions and their length. BENCH_SCENARIOS="pairs open" runs only those.
@@ -20,7 +20,7 @@ case "${1:-}" in
   *) echo "usage: bench.sh [--quick]" >&2; exit 2 ;;
 esac
 runs=${BENCH_RUNS:-$runs} seconds=${BENCH_SECONDS:-$seconds} port=${BENCH_PORT:-18080}
-scenarios=${BENCH_SCENARIOS:-idle pairs echo open fanout connect churn}
+scenarios=${BENCH_SCENARIOS:-idle pairs echo open fanout connect churn reload}
 
 bash scripts/build.sh
 ulimit -n "$(ulimit -Hn)"
@@ -36,7 +36,9 @@ trap 'stop; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 start() {
-  bin/stratix serve --listen "127.0.0.1:$port" --admin off --scripts scripts/routes \
+  rm -rf "$work/routes"
+  cp -R scripts/routes "$work/routes"
+  bin/stratix serve --listen "127.0.0.1:$port" --admin off --scripts "$work/routes" \
     --data "$work/data" --summary 0 --drain-timeout 2s >"$work/log" 2>&1 &
   gateway=$!
   for _ in $(seq 100); do
@@ -57,7 +59,7 @@ for run in $(seq "$runs"); do
     echo "run $run of $runs: $scenario" >&2
     start
     bin/stratix bench --scenario "$scenario" --url "ws://127.0.0.1:$port/ws" --pid "$gateway" \
-      --seconds "$seconds" --warmup "$warmup" --json >>"$results" || failed=1
+      --scripts "$work/routes" --seconds "$seconds" --warmup "$warmup" --json >>"$results" || failed=1
     stop
   done
 done
@@ -91,6 +93,13 @@ awk -v runs="$runs" -v seconds="$seconds" '
   scenario == "connect" || scenario == "churn" {
     note(scenario ": handshakes/s", "", "%.0f", number("handshakes_per_s"))
     note(scenario ": CPU us each", "", "%.1f", number("cpu_us"))
+  }
+  scenario == "reload" {
+    name = "reload, " number("connections") " conns: "
+    note(name "save to live p50 ms", "", "%.1f", number("live_p50_ms"))
+    note(name "slowest save ms", "<= 100", "%.1f", number("live_max_ms"))
+    note(name "messages, p99 ms", "", "%.2f", number("p99_ms"))
+    note(name "during saves, p99 ms", "", "%.2f", number("p99_saving_ms"))
   }
   text("faults") != "" { faults[++broken] = scenario ": " text("faults") }
   END {

@@ -18,7 +18,8 @@ func (benchCmd) Help() string {
 
 Examples:
   stratix bench --scenario pairs --connections 1000 --window 8
-  stratix bench --scenario open --rate 20000 --seconds 10 --json`
+  stratix bench --scenario open --rate 20000 --seconds 10 --json
+  stratix bench --scenario reload --connections 5000 --scripts /tmp/routes`
 }
 
 func (c *benchCmd) Run() error {

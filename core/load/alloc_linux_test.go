@@ -16,7 +16,7 @@ func TestReceivingAMessageDoesNotAllocate(t *testing.T) {
 	c.from = f.conns[0]
 	f.traffic = &traffic{window: 1, copies: 1}
 	w.time(0, 1)
-	text, err := newTemplate(c.from.origin, "", MinSize)
+	text, err := newTemplate(c.from.origin, "", "", MinSize)
 	if err != nil {
 		t.Fatal(err)
 	}

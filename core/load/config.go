@@ -18,6 +18,7 @@ const (
 	Fanout  = "fanout"  // one publisher, all other clients receive
 	Connect = "connect" // handshakes, the connections stay
 	Churn   = "churn"   // handshake, close, again
+	Reload  = "reload"  // open loop while main.lua is saved, time from save to live
 )
 
 // What a run may ask for at most.
@@ -29,33 +30,38 @@ const (
 	MaxSize        = 16 * 1024 // bytes of JSON
 	MaxWorkers     = 16
 	MaxTime        = 600 // seconds
+	MaxSaves       = 1000
 )
 
 // Config says what to measure. Lists are measured one after the other, every
 // combination of them, and an empty list stands for the scenario's own.
 type Config struct {
-	Scenario    string  `help:"What to measure: ${enum}." enum:"idle,pairs,echo,open,fanout,connect,churn" default:"pairs"`
+	Scenario    string  `help:"What to measure: ${enum}." enum:"idle,pairs,echo,open,fanout,connect,churn,reload" default:"pairs"`
 	URL         string  `name:"url" help:"WebSocket address of the gateway, on an IPv4 loopback address." default:"ws://127.0.0.1:8080/ws"`
 	PID         int     `name:"pid" help:"Process ID of the gateway, for its CPU time and memory; 0 finds the process that listens at the address." default:"0"`
-	Connections []int   `help:"How many connections, 19500 at most; for idle, the levels between which memory is compared. Default: 5000,19000 for idle, 10000 for connect, 1001 for fanout, else 1000."`
+	Connections []int   `help:"How many connections, 19500 at most; for idle, the levels between which memory is compared. Default: 5000,19000 for idle, 10000 for connect, 1001 for fanout, 5000 for reload, else 1000."`
 	Window      []int   `help:"Messages in flight for each sender in a closed loop. Default: 1,16 for fanout, else 1,8."`
-	Rate        []int   `help:"Messages a second of an open loop, over all connections. Default: 20000,100000."`
-	Seconds     float64 `help:"How long each measurement takes." default:"5"`
+	Rate        []int   `help:"Messages a second of an open loop, over all connections. Default: 20000 for reload, else 20000,100000."`
+	Seconds     float64 `help:"How long each measurement takes; a reload takes as long as its saves do." default:"5"`
 	Warmup      float64 `help:"Seconds of load before each measurement." default:"1"`
 	Size        int     `help:"Bytes of JSON in each message, from 128 to 16384." default:"128"`
 	Workers     int     `help:"Event loops of the load generator." default:"1"`
 	By          string  `help:"How the publisher of a fanout names its subscribers: ${enum}." enum:"group,prefix" default:"group"`
+	Scripts     string  `help:"Scripts folder that the gateway watches, for reload. It must be a scratch copy: main.lua is replaced many times, and put back at the end."`
+	Saves       int     `help:"How often a reload replaces main.lua." default:"20"`
 	JSON        bool    `name:"json" help:"Print JSON lines instead of a table."`
 }
 
 // withDefaults fills in what is zero and must not be.
 func (c Config) withDefaults() Config {
-	connections, window := 1000, []int{1, 8}
+	connections, window, rate := 1000, []int{1, 8}, []int{20_000, 100_000}
 	switch c.Scenario {
 	case Fanout:
 		connections, window = 1001, []int{1, 16}
 	case Connect:
 		connections = 10_000
+	case Reload:
+		connections, rate = 5000, []int{20_000}
 	}
 	if len(c.Connections) == 0 {
 		c.Connections = []int{connections}
@@ -67,7 +73,7 @@ func (c Config) withDefaults() Config {
 		c.Window = window
 	}
 	if len(c.Rate) == 0 {
-		c.Rate = []int{20_000, 100_000}
+		c.Rate = rate
 	}
 	if c.Seconds == 0 {
 		c.Seconds = 5
@@ -81,6 +87,9 @@ func (c Config) withDefaults() Config {
 	if c.By == "" {
 		c.By = "group"
 	}
+	if c.Saves == 0 {
+		c.Saves = 20
+	}
 	return c
 }
 
@@ -93,13 +102,13 @@ func (c Config) check() error {
 		}
 	}
 	switch c.Scenario {
-	case Idle, Pairs, Echo, Open, Fanout, Connect, Churn:
+	case Idle, Pairs, Echo, Open, Fanout, Connect, Churn, Reload:
 	default:
 		errs = append(errs, fmt.Errorf("scenario: there is none named %q", c.Scenario))
 	}
 	for i, n := range c.Connections {
 		within("connections", n, 1, MaxConnections)
-		if (c.Scenario == Pairs || c.Scenario == Open) && n%2 != 0 {
+		if (c.Scenario == Pairs || c.Scenario == Open || c.Scenario == Reload) && n%2 != 0 {
 			errs = append(errs, fmt.Errorf("connections: %d do not make pairs", n))
 		}
 		if c.Scenario == Fanout && n < 2 {
@@ -129,6 +138,10 @@ func (c Config) check() error {
 	if c.By != "group" && c.By != "prefix" {
 		errs = append(errs, fmt.Errorf("by: %q is neither group nor prefix", c.By))
 	}
+	if c.Scenario == Reload && c.Scripts == "" {
+		errs = append(errs, errors.New("scripts: reload needs the folder that the gateway watches, a scratch copy"))
+	}
+	within("saves", c.Saves, 1, MaxSaves)
 	return errors.Join(errs...)
 }
 

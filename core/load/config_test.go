@@ -48,6 +48,10 @@ func TestCheck(t *testing.T) {
 	for _, s := range []string{Idle, Pairs, Echo, Open, Fanout, Connect, Churn} {
 		f("", func(c *Config) { c.Scenario = s })
 	}
+	f("", func(c *Config) { c.Scenario, c.Scripts = Reload, "routes" })
+	f("a scratch copy", func(c *Config) { c.Scenario = Reload })
+	f("do not make pairs", func(c *Config) { c.Scenario, c.Scripts, c.Connections = Reload, "routes", []int{3} })
+	f("saves: 1001", func(c *Config) { c.Saves = 1001 })
 	f("scenario", func(c *Config) { c.Scenario = "" })
 	f("scenario", func(c *Config) { c.Scenario = "other" })
 	f("connections: 19501", func(c *Config) { c.Connections = []int{19_501} })

@@ -39,6 +39,8 @@ type conn struct {
 	rest    []byte        // the beginning of a frame
 	out     []byte
 
+	probe   bool   // of a reload
+	save    uint32 // of a probe: the latest save that it has seen
 	message template
 	from    *conn // whose messages arrive here; nil for nobody's
 	sent    atomic.Uint32

@@ -7,4 +7,7 @@
 // over it and receiving is a search for two byte patterns. Nothing is sampled:
 // each message has to be acknowledged once and delivered once, and what is not
 // makes Run return an error beside the figures.
+//
+// A reload replaces the scripts of the gateway meanwhile. It never guesses when
+// a save is live: clients of its own ask, and the scripts answer.
 package load

@@ -131,6 +131,20 @@ func (f *fleet) counts() (sum Counts) {
 	return sum
 }
 
+// silent reports whether no worker sends messages any more in this phase, so
+// that counts taken from now on hold all that was sent.
+func (f *fleet) silent() bool {
+	for _, w := range f.workers {
+		w.mu.Lock()
+		silent := w.silent
+		w.mu.Unlock()
+		if !silent {
+			return false
+		}
+	}
+	return true
+}
+
 // why is the first explanation that a worker noted; only between phases.
 func (f *fleet) why() string {
 	for _, w := range f.workers {
@@ -148,16 +162,21 @@ func (f *fleet) time(from, until time.Duration) {
 	}
 }
 
-// latency merges what the workers timed; only between phases.
-func (f *fleet) latency() *Latency {
+// latency merges what the workers timed, or of that what was due while a save
+// went live; only between phases.
+func (f *fleet) latency(saving bool) *Latency {
 	var all *hdrhistogram.Histogram
 	for _, w := range f.workers {
+		h := w.latency
+		if saving {
+			h = w.saving
+		}
 		switch {
-		case w.latency == nil:
+		case h == nil:
 		case all == nil:
-			all = w.latency
+			all = h
 		default:
-			all.Merge(w.latency)
+			all.Merge(h)
 		}
 	}
 	if all == nil || all.TotalCount() == 0 {
@@ -187,12 +206,16 @@ func (f *fleet) drain(ctx context.Context, quiet, limit time.Duration) error {
 	f.enter(draining)
 	began := f.now()
 	moved, last := began, f.counts()
-	for last.outstanding(f.traffic.copies) && f.now()-moved < quiet && f.now()-began < limit {
+	for f.now()-moved < quiet && f.now()-began < limit {
+		silent, c := f.silent(), f.counts()
+		if silent && !c.outstanding(f.traffic.copies) {
+			break
+		}
+		if c != last {
+			moved, last = f.now(), c
+		}
 		if err := pause(ctx, 5*time.Millisecond); err != nil {
 			return err
-		}
-		if c := f.counts(); c != last {
-			moved, last = f.now(), c
 		}
 	}
 	return pause(ctx, min(quiet, 200*time.Millisecond))

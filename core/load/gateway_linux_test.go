@@ -24,6 +24,9 @@ type gateway struct {
 	refuse  bool // handshakes
 	dribble bool // frames leave in pieces
 	clings  bool // to connections that were closed by the client
+	// stamp is the number of the save that a probe of the client goes through,
+	// "" for none.
+	stamp func(client string) string
 
 	mu      sync.Mutex
 	clients map[string]*client
@@ -148,6 +151,7 @@ func (g *gateway) message(from *client, name string, text []byte, alive bool) bo
 		Type      int
 		MessageID string
 		To        any
+		Headers   map[string]string
 		Data      json.RawMessage
 	}
 	if json.Unmarshal(text, &m) != nil {
@@ -204,8 +208,14 @@ func (g *gateway) message(from *client, name string, text []byte, alive bool) bo
 		time.Sleep(300 * time.Millisecond)
 		g.mu.Unlock()
 	}
+	headers := ""
+	if m.Headers[probeHeader] != "" && g.stamp != nil {
+		if n := g.stamp(name); n != "" {
+			headers = fmt.Sprintf(`,"headers":{"%s":"1","%s":"%s"}`, probeHeader, saveHeader, n)
+		}
+	}
 	for i, c := range to {
-		text := fmt.Sprintf(`{"type":0,"seq":7,"from":"%s","messageId":"%s","ts":1,"data":%s}`, name, m.MessageID, m.Data)
+		text := fmt.Sprintf(`{"type":0,"seq":7,"from":"%s","messageId":"%s","ts":1,"data":%s%s}`, name, m.MessageID, m.Data, headers)
 		switch {
 		case i == 0 && deed == delays:
 			c.mu.Lock()

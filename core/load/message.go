@@ -12,7 +12,7 @@ import (
 // of 12 digits (6 of the run, 6 of the connection), then 8 of the number. It is
 // the messageId, and the data begins with it:
 //
-//	{"type":0,"messageId":"<identity>","to":...,"data":"@<identity><due>...."}
+//	{"type":0,"messageId":"<identity>","to":...,"headers":...,"data":"@<identity><due>...."}
 //
 // due is when the message was to be sent, nanoseconds since the run began, in
 // 16 digits.
@@ -46,13 +46,16 @@ type template struct {
 	number, copied, due int
 }
 
-// newTemplate makes a message of size bytes of JSON; to is the JSON value of
-// the target or "" for none.
-func newTemplate(origin, to string, size int) (template, error) {
+// newTemplate makes a message of size bytes of JSON; to and headers are JSON
+// values, or "" for none.
+func newTemplate(origin, to, headers string, size int) (template, error) {
 	zero := origin + "00000000"
 	text := typeMark + `0,` + idMark + zero + `"`
 	if to != "" {
 		text += `,"to":` + to
+	}
+	if headers != "" {
+		text += `,"headers":` + headers
 	}
 	text += `,` + dataMark + zero + "0000000000000000"
 	pad := size - len(text) - len(`"}`)

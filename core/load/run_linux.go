@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,6 +25,9 @@ type run struct {
 	// differ little; after so many it is taken as it is.
 	sampleEvery              time.Duration
 	calmSamples, mostSamples int
+	// A reload waits so long before each save, and for it to go live at most.
+	savePause, saveLimit time.Duration
+	probes               int // of a reload: connections beside the ones asked for
 }
 
 // Run measures the gateway at c.URL and prints each result to out as it comes.
@@ -38,11 +43,16 @@ func Run(ctx context.Context, c Config, out io.Writer) (Report, error) {
 }
 
 func newRun(c Config, out io.Writer) *run {
-	return &run{
+	r := &run{
 		Config: c.withDefaults(), printer: printer{out, c.JSON},
 		quiet: 2 * time.Second, limit: 30 * time.Second,
 		sampleEvery: 250 * time.Millisecond, calmSamples: 8, mostSamples: 160,
+		savePause: 200 * time.Millisecond, saveLimit: 5 * time.Second,
 	}
+	if c.Scenario == Reload {
+		r.probes = probesPerCore * runtime.NumCPU()
+	}
+	return r
 }
 
 // measurement is one combination of the lists.
@@ -55,7 +65,7 @@ func (r *run) all(ctx context.Context) (err error) {
 	if r.target, err = parseTarget(r.URL); err != nil {
 		return err
 	}
-	if err := descriptors(slices.Max(r.Connections)); err != nil {
+	if err := descriptors(slices.Max(r.Connections) + r.probes); err != nil {
 		return err
 	}
 	if r.PID == 0 {
@@ -91,7 +101,7 @@ func (r *run) measurements() (all []measurement) {
 			return []measurement{{connections: r.Connections[len(r.Connections)-1]}}
 		case Connect, Churn:
 			all = append(all, measurement{connections: n})
-		case Open:
+		case Open, Reload:
 			for _, rate := range r.Rate {
 				all = append(all, measurement{connections: n, rate: rate})
 			}
@@ -117,7 +127,7 @@ func (r *run) client(id int) string {
 }
 
 func (r *run) measure(ctx context.Context, m measurement) (Result, error) {
-	f, err := newFleet(r.target, m.connections, r.Workers, r.client)
+	f, err := newFleet(r.target, m.connections+r.probes, r.Workers, r.client)
 	if err != nil {
 		return Result{}, err
 	}
@@ -133,7 +143,11 @@ func (r *run) measure(ctx context.Context, m measurement) (Result, error) {
 		err = r.churn(ctx, f, &result)
 	default:
 		result.Size = r.Size
-		err = r.exchange(ctx, f, m, &result)
+		if r.Scenario == Reload {
+			err = r.reload(ctx, f, m, &result)
+		} else {
+			err = r.exchange(ctx, f, m, &result, r.span)
+		}
 		if f.traffic != nil {
 			copies = f.traffic.copies
 		}
@@ -142,9 +156,18 @@ func (r *run) measure(ctx context.Context, m measurement) (Result, error) {
 		return Result{}, err
 	}
 	result.Totals = f.counts()
-	result.Faults = result.Totals.faults(copies)
-	result.Why = f.why()
-	result.Latency = f.latency()
+	faults := result.Totals.faults(copies)
+	if s := result.Saves; s != nil && s.Late > 0 {
+		faults = append(faults, fmt.Sprintf("saves not live within %v: %d", r.saveLimit, s.Late))
+	}
+	result.Faults = strings.Join(faults, ", ")
+	if result.Why == "" {
+		result.Why = f.why()
+	}
+	result.Latency = f.latency(false)
+	if l := f.latency(true); l != nil && result.Saves != nil {
+		result.Saves.P99 = l.P99
+	}
 	return result, nil
 }
 

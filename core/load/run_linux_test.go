@@ -210,11 +210,13 @@ func TestThePIDIsFound(t *testing.T) {
 }
 
 func TestOutput(t *testing.T) {
-	g := (&gateway{}).serve(t)
-	for _, scenario := range []string{Idle, Pairs, Echo, Open, Fanout, Connect, Churn} {
+	dir := scratch(t, shipped)
+	g := (&gateway{stamp: func(string) string { return watched(dir) }}).serve(t)
+	for _, scenario := range []string{Idle, Pairs, Echo, Open, Fanout, Connect, Churn, Reload} {
 		var text, lines bytes.Buffer
 		r := brief(g, scenario)
 		r.printer.out = &text
+		r.Scripts, r.Saves = dir, 1
 		if scenario == Idle {
 			r.Config.Connections = []int{2, 4}
 		}

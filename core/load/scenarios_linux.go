@@ -11,8 +11,10 @@ import (
 // group is what a fanout's subscribers join.
 const group = "bench"
 
-// exchange measures messages: pairs, echo, open and fanout.
-func (r *run) exchange(ctx context.Context, f *fleet, m measurement, result *Result) error {
+// exchange measures messages. span takes the two moments between which the
+// figures are, the first one at the time that it is given.
+func (r *run) exchange(ctx context.Context, f *fleet, m measurement, result *Result,
+	span func(ctx context.Context, f *fleet, from time.Duration) (a, b moment, err error)) error {
 	t, err := r.traffic(f, m)
 	if err != nil {
 		return err
@@ -23,13 +25,17 @@ func (r *run) exchange(ctx context.Context, f *fleet, m measurement, result *Res
 	const headStart = 10 * time.Millisecond
 	t.began = f.now() + headStart
 	from := t.began + seconds(r.Warmup)
-	t.until = from + seconds(r.Seconds)
+	until := from + seconds(r.Seconds)
+	if r.Scenario == Reload {
+		until = from + time.Duration(r.Saves)*(r.savePause+r.saveLimit) // at the latest
+	}
+	t.until.Store(int64(until))
 	if m.rate > 0 {
-		f.time(from, t.until)
+		f.time(from, until)
 	}
 	f.traffic = t
 	return f.during(ctx, (*worker).exchange, func(ctx context.Context) error {
-		a, b, err := r.span(ctx, f, from)
+		a, b, err := span(ctx, f, from)
 		if err != nil {
 			return err
 		}
@@ -48,12 +54,20 @@ func (r *run) traffic(f *fleet, m measurement) (*traffic, error) {
 			f.join = `{"type":8,"groups":["` + group + `"]}`
 		}
 	}
+	if r.Scenario == Reload {
+		t.saves = &saves{probes: r.probes, live: make(chan time.Duration, 1)}
+	}
 	for _, c := range f.conns {
-		var to string
-		switch r.Scenario {
-		case Echo:
+		var to, headers string
+		size := r.Size
+		switch {
+		case r.Scenario == Echo:
 			c.from = c
-		case Fanout:
+		case r.Scenario == Reload && c.id >= m.connections:
+			c.from, c.probe = c, true
+			to, headers = `"`+c.client+`"`, `{"`+probeHeader+`":"1"}`
+			size = max(size, probeSize)
+		case r.Scenario == Fanout:
 			to = `{"` + r.By + `":"` + group + `"}`
 			if c.id > 0 {
 				c.from = f.conns[0]
@@ -63,7 +77,7 @@ func (r *run) traffic(f *fleet, m measurement) (*traffic, error) {
 			to = `"` + c.from.client + `"`
 		}
 		var err error
-		if c.message, err = newTemplate(c.origin, to, r.Size); err != nil {
+		if c.message, err = newTemplate(c.origin, to, headers, size); err != nil {
 			return nil, err
 		}
 	}

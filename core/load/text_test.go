@@ -24,7 +24,7 @@ func TestTemplate(t *testing.T) {
 	f := func(to string, size int, wantTo any) {
 		t.Helper()
 		origin := originOf(0xabcdef, 0x123)
-		message, err := newTemplate(origin, to, size)
+		message, err := newTemplate(origin, to, "", size)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,7 @@ func TestTemplate(t *testing.T) {
 	f(`{"group":"bench"}`, MinSize, map[string]any{"group": "bench"})
 	f(`{"prefix":"bench"}`, MinSize, map[string]any{"prefix": "bench"})
 	f("", MaxSize, nil)
-	if _, err := newTemplate(originOf(1, 1), "", 60); err == nil {
+	if _, err := newTemplate(originOf(1, 1), "", "", 60); err == nil {
 		t.Error("60 bytes are too few")
 	}
 }

@@ -7,14 +7,15 @@ import (
 )
 
 // traffic is what the connections of a fleet say to each other. Workers share
-// it and only read it, except for the publisher's progress.
+// it and only read it, except for the progress of a publisher and of saves.
 type traffic struct {
 	window int  // of a closed loop; 0 for an open one
 	copies int  // deliveries of each message
 	fan    *fan // of a fanout, else nil
 	rate   int  // of an open loop, messages a second
 	began  time.Duration
-	until  time.Duration // an open loop ends here
+	until  atomic.Int64 // nothing of an open loop is due from then on; nanoseconds
+	saves  *saves       // of a reload, else nil
 }
 
 // fan follows a publisher's messages: one is complete when it was acknowledged
@@ -166,12 +167,13 @@ func (w *worker) delivered(c *conn, text []byte) {
 		w.Overtaken++
 	}
 	w.Delivered++
-	if w.latency != nil {
-		if ns, ok := dueTime(due); ok {
-			w.record(time.Duration(ns))
-		} else {
-			w.Strange++
-		}
+	switch ns, ok := dueTime(due); {
+	case c.probe:
+		w.probed(c, text)
+	case w.latency != nil && ok:
+		w.timed(time.Duration(ns))
+	case w.latency != nil:
+		w.Strange++
 	}
 	if fan := w.fleet.traffic.fan; fan != nil {
 		fan.came(w, n)
@@ -181,67 +183,20 @@ func (w *worker) delivered(c *conn, text []byte) {
 // exchange runs the traffic until the phase ends.
 func (w *worker) exchange() error {
 	t := w.fleet.traffic
-	switch {
-	case t.rate > 0:
+	if t.rate > 0 {
 		return w.openLoop(t)
-	case t.fan != nil:
-		mine := t.fan.publisher.worker == w
-		for w.err == nil && w.fleet.phase.Load() != ended {
-			if mine {
-				t.publish(w)
-			}
-			w.turn(forever)
-		}
-		return w.err
 	}
 	for _, c := range w.conns {
 		t.pump(w, c)
 	}
-	return w.hold()
-}
-
-// openLoop sends each message when it is due, whatever became of the earlier
-// ones, and stamps it with that time: when the gateway, the socket or this loop
-// is late, the delay counts.
-func (w *worker) openLoop(t *traffic) error {
-	// sendAtOnce bounds the messages between two looks at what arrived.
-	const sendAtOnce = 64
-	apart := uint64(time.Second) * uint64(len(w.fleet.workers))
-	offset := t.began + time.Duration(uint64(time.Second)*uint64(w.index)/uint64(t.rate))
-	if len(w.conns) > 0 && offset < t.until {
-		w.Due = uint64(t.until-offset-1)*uint64(t.rate)/apart + 1
-	}
-	due := offset
-	for k := uint64(0); w.err == nil && w.fleet.phase.Load() != ended; {
-		now := w.fleet.now()
-		for range sendAtOnce {
-			if due > now || k == w.Due {
-				break
-			}
-			w.sayDue(w.conns[k%uint64(len(w.conns))], due)
-			k++
-			due = offset + time.Duration(k*apart/uint64(t.rate))
+	for w.err == nil && w.fleet.phase.Load() != ended {
+		if w.fleet.phase.Load() == draining {
+			w.hush()
 		}
-		if k == w.Due {
-			w.turn(forever)
-		} else {
-			w.turn(max(due-w.fleet.now(), 0))
+		if t.fan != nil && t.fan.publisher.worker == w {
+			t.publish(w)
 		}
+		w.turn(forever)
 	}
-	w.Unsent = w.Due - w.Sent
 	return w.err
-}
-
-// sayDue sends the message of c that was due then.
-func (w *worker) sayDue(c *conn, due time.Duration) {
-	if c.state != open || len(c.out) > maxUnsent {
-		w.Unsent++
-		return
-	}
-	sent := c.sent.Load()
-	c.message.stamp(sent)
-	c.message.stampDue(uint64(due))
-	c.sent.Store(sent + 1)
-	w.Sent++
-	w.send(c, c.message.frame)
 }

@@ -42,10 +42,12 @@ type worker struct {
 
 	Counts
 	latency     *hdrhistogram.Histogram // nanoseconds; nil while nothing is timed
+	saving      *hdrhistogram.Histogram // the same of what was due while a save went live
 	from, until time.Duration           // what was due then is timed
 
-	mu   sync.Mutex
-	seen Counts // a copy of Counts as of the last turn, under mu
+	mu     sync.Mutex
+	seen   Counts // a copy of Counts as of the last turn, under mu
+	silent bool   // it sends no further messages in this phase, under mu
 }
 
 func newWorker(f *fleet, index int) (*worker, error) {
@@ -56,14 +58,15 @@ func newWorker(f *fleet, index int) (*worker, error) {
 // time begins to record latencies of what is due between from and until.
 func (w *worker) time(from, until time.Duration) {
 	w.latency = hdrhistogram.New(1000, int64(time.Minute), 3)
+	w.saving = hdrhistogram.New(1000, int64(time.Minute), 3)
 	w.from, w.until = from, until
 }
 
-// record notes that what was due then has come about now.
-func (w *worker) record(due time.Duration) {
+// record notes in h that what was due then has come about now.
+func (w *worker) record(h *hdrhistogram.Histogram, due time.Duration) {
 	if due >= w.from && due < w.until {
 		took := min(w.fleet.now()-due, time.Minute)
-		if w.latency.RecordValue(int64(max(took, 0))) != nil {
+		if h.RecordValue(int64(max(took, 0))) != nil {
 			w.Strange++
 		}
 	}
@@ -73,7 +76,7 @@ func (w *worker) record(due time.Duration) {
 // else let a sleep last 50 us longer. The thread ends with the goroutine.
 func pin() {
 	runtime.LockOSThread()
-	unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 }
 
 // fail ends the phase with the first error.
@@ -110,6 +113,14 @@ func (w *worker) turn(timeout time.Duration) {
 func (w *worker) publish() {
 	w.mu.Lock()
 	w.seen = w.Counts
+	w.mu.Unlock()
+}
+
+// hush tells the others that w sends no further messages in this phase: from
+// now on they can know what is outstanding.
+func (w *worker) hush() {
+	w.mu.Lock()
+	w.seen, w.silent = w.Counts, true
 	w.mu.Unlock()
 }
 
@@ -217,7 +228,7 @@ func (w *worker) opened(c *conn) {
 	w.dialing--
 	w.Handshakes++
 	if w.latency != nil {
-		w.record(c.began)
+		w.record(w.latency, c.began)
 	}
 }
 
@@ -251,9 +262,7 @@ func (w *worker) connect(conns []*conn) error {
 // churn opens and closes its connections until the phase ends.
 func (w *worker) churn() error {
 	w.churning = true
-	for _, c := range w.conns {
-		w.again = append(w.again, c)
-	}
+	w.again = append(w.again, w.conns...)
 	var batch []*conn
 	for w.err == nil && w.fleet.phase.Load() == running {
 		batch, w.again = w.again, batch[:0]

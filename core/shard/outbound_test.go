@@ -24,7 +24,9 @@ type tape struct {
 	given uint64
 }
 
-func newTape(t *testing.T) *tape { return &tape{t: t, o: &outbound{start: 1000}, gone: map[uint64]bool{}} }
+func newTape(t *testing.T) *tape {
+	return &tape{t: t, o: &outbound{start: 1000}, gone: map[uint64]bool{}}
+}
 
 func (p *tape) message(n int) {
 	p.given++

@@ -42,7 +42,7 @@ func newPoller() (*poller, error) {
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
 	p := &poller{epoll: ep, event: ev, waker: os.NewFile(uintptr(ev), "eventfd"), one: [8]byte{1}}
-	if err := p.control(unix.EPOLL_CTL_ADD, ev, unix.EPOLLIN, wakeSlot, 0); err != nil {
+	if err := p.control(unix.EPOLL_CTL_ADD, ev, unix.EPOLLIN|unix.EPOLLET, wakeSlot, 0); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -101,9 +101,7 @@ func (p *poller) wait(millis int) int {
 func (p *poller) at(i int) (r ready, ok bool) {
 	ev := &p.events[i]
 	if uint32(ev.Fd) == wakeSlot {
-		var count [8]byte
-		_, _ = rawRead(p.event, count[:])
-		return ready{}, false
+		return ready{}, false // edge-triggered: the count need not be read
 	}
 	return ready{
 		slot: uint32(ev.Fd), serial: uint32(ev.Pad),

@@ -34,8 +34,8 @@ func (s *Shard) readable(c *session) {
 			s.makeReady(c)
 		}
 		return
-	case c.in != nil || s.spent():
-		return // it is in the ready list, or reported again
+	case c.in != nil:
+		return // it is in the ready list
 	}
 	n, errno := rawRead(int(c.fd), s.buf)
 	s.count.Reads++

@@ -131,6 +131,9 @@ func TestAMessageMustArriveInTime(t *testing.T) {
 	a.sendClose(4010)
 	x.turn(1)
 	a.want("end")
+	if x.left != 1 {
+		t.Fatal("it was not understood")
+	}
 }
 
 func TestAMessageThatTheGatewayDoesNotReadIsNotLate(t *testing.T) {

@@ -1,0 +1,204 @@
+#!/usr/bin/env bash
+# Installs what the tests need, and runs all of them. Stops at the first section
+# that fails.
+#
+#   --quick        without the race detector, the linter and the browser
+#   --no-install   with what is there already; says what is skipped for it
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null
+export CI=true
+
+linter=v2.15.0
+
+quick=false
+install=true
+for arg in "$@"; do
+  case $arg in
+    --quick) quick=true ;;
+    --no-install) install=false ;;
+    *)
+      echo "test.sh: unknown argument $arg; there are --quick and --no-install" >&2
+      exit 2
+      ;;
+  esac
+done
+
+section=start
+began=0
+skipped=()
+
+# section begins a part of the run, and says how long the one before took.
+section() {
+  close
+  section=$1
+  began=$SECONDS
+  echo "== $section"
+}
+
+close() {
+  if [[ $section != start ]]; then echo "== $section: passed in $((SECONDS - began)) s"; fi
+}
+
+skip() {
+  skipped+=("$1")
+  echo "SKIPPED: $1"
+}
+
+finish() {
+  local status=$?
+  if ((status != 0)); then
+    echo "test.sh: FAILED in the section '$section', after $SECONDS s" >&2
+  fi
+}
+trap finish EXIT
+
+has() { command -v "$1" >/dev/null; }
+
+# system installs Debian packages as far as it may; what needs them looks
+# whether they are there.
+system() {
+  local -a apt=(apt-get)
+  if ! has apt-get; then
+    echo "this system has no apt-get; install by other means: $*"
+    return
+  fi
+  if ((EUID != 0)); then
+    if ! { has sudo && sudo -n true 2>/dev/null; }; then
+      echo "not root, and sudo wants a password; as root run: apt-get install $*"
+      return
+    fi
+    apt=(sudo -n apt-get)
+  fi
+  apt+=(-o DPkg::Lock::Timeout=120 -y -q --no-install-recommends)
+  local log
+  log=$(mktemp)
+  export DEBIAN_FRONTEND=noninteractive
+  if ! "${apt[@]}" install "$@" >"$log" 2>&1; then
+    # The lists of a fresh machine are empty, and old ones name what is gone.
+    if ! { "${apt[@]}" update && "${apt[@]}" install "$@"; } >"$log" 2>&1; then
+      tail -n 5 "$log"
+      echo "apt-get could not install: $*"
+    fi
+  fi
+  rm -f "$log"
+}
+
+section "tools"
+for tool in go node npm; do
+  if ! has "$tool"; then
+    echo "test.sh: $tool is not installed; the tests need Go 1.26 or newer, and Node 20 or newer with npm" >&2
+    exit 1
+  fi
+done
+go version
+echo "node $(node --version)"
+if (($(node -p 'process.versions.node.split(".")[0]') < 20)); then
+  echo "test.sh: the tests need Node 20 or newer" >&2
+  exit 1
+fi
+
+chromium=${CHROMIUM:-/usr/bin/chromium}
+if $install; then
+  packages=()
+  if ! $quick && [[ ! -x $chromium ]]; then packages+=(chromium); fi
+  if ! $quick && ! has gcc; then packages+=(gcc libc6-dev); fi
+  if ! has shellcheck; then packages+=(shellcheck); fi
+  if ((${#packages[@]} > 0)); then
+    echo "installing ${packages[*]}"
+    system "${packages[@]}"
+  fi
+  (cd scripts/e2e && npm ci --no-audit --no-fund)
+fi
+
+lint=
+if ! $quick; then
+  mkdir -p bin/tools
+  for candidate in "$(command -v golangci-lint || true)" "$(go env GOPATH)/bin/golangci-lint" bin/tools/golangci-lint; do
+    if [[ -x $candidate && $("$candidate" version 2>&1) == *"version ${linter#v} "* ]]; then
+      lint=$candidate
+      break
+    fi
+  done
+  if [[ -z $lint ]] && $install; then
+    echo "building golangci-lint $linter"
+    GOBIN=$PWD/bin/tools GOFLAGS='' go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$linter"
+    lint=bin/tools/golangci-lint
+  fi
+fi
+
+section "modules are complete and unchanged"
+go mod verify
+go mod tidy -diff
+
+section "build"
+bash scripts/build.sh
+
+section "format, vet, other platforms"
+unformatted=$(gofmt -l cmd core examples lua plugins)
+if [[ -n $unformatted ]]; then
+  echo "gofmt would change: $unformatted" >&2
+  exit 1
+fi
+for os in linux darwin windows; do
+  echo "go vet for $os"
+  GOOS=$os go vet ./...
+done
+for os in darwin windows; do
+  echo "go build for $os"
+  CGO_ENABLED=0 GOOS=$os go build -o "bin/$os/" ./cmd/stratix
+done
+
+if has shellcheck; then
+  section "shell scripts"
+  shellcheck scripts/*.sh .ci/run
+else
+  skip "shellcheck: apt-get install shellcheck"
+fi
+
+if $quick; then
+  skip "the linter: --quick"
+elif [[ -z $lint ]]; then
+  skip "the linter: golangci-lint $linter is not there, and --no-install"
+else
+  section "linter"
+  "$lint" run
+fi
+
+section "Go tests"
+go test -timeout 10m ./...
+
+if $quick; then
+  skip "the race detector: --quick"
+elif ! has gcc; then
+  skip "the race detector: it needs a C compiler; apt-get install gcc libc6-dev"
+else
+  section "Go tests with the race detector"
+  CGO_ENABLED=1 go test -race -timeout 15m ./...
+fi
+
+if [[ ! -d scripts/e2e/node_modules ]]; then
+  skip "the tests with other clients: scripts/e2e/node_modules is not there, and --no-install"
+else
+  section "the binary with other clients"
+  tests=()
+  for file in scripts/e2e/*.test.js; do
+    if $quick && [[ $file == */browser.test.js ]]; then continue; fi
+    tests+=("$file")
+  done
+  if $quick; then
+    skip "the browser: --quick"
+  elif [[ ! -x $chromium ]]; then
+    skip "the browser: there is no $chromium; apt-get install chromium"
+  fi
+  node --test --test-timeout=120000 --test-reporter=spec "${tests[@]}"
+fi
+
+close
+echo
+what=everything
+if ((${#skipped[@]} > 0)); then
+  printf 'SKIPPED: %s\n' "${skipped[@]}"
+  what='everything else'
+fi
+echo "test.sh: $what passed, in $SECONDS s"
