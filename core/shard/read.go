@@ -132,6 +132,9 @@ func (s *Shard) consume(c *session, b []byte) {
 			break
 		}
 		left--
+		if ev.Op == frame.OpText || ev.Op == frame.OpBinary {
+			c.stalled = 0 // what follows is another message
+		}
 		s.handle(c, ev)
 		if c.state != open && c.state != closing {
 			break

@@ -171,7 +171,7 @@ func TestFloodsBetweenShards(t *testing.T) {
 		}
 		live := []*client{g.connect("live-0"), g.connect("live-1"), g.connect("live-2"), g.connect("live-3")}
 		g.await(12)
-		const n = 320
+		const n = 160
 		var wait sync.WaitGroup
 		for i := range 8 {
 			c := g.connect(fmt.Sprint("flood", i))

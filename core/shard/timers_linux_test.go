@@ -136,6 +136,35 @@ func TestAMessageMustArriveInTime(t *testing.T) {
 	}
 }
 
+// A client that sends without a pause is never seen between two messages.
+func TestAMessageIsInTimeThoughTheNextHasBegun(t *testing.T) {
+	x := byHand(t, timed(), &hooks{})
+	a := x.connect("a")
+	whole := masked(`{"type":4}`)
+	a.write(whole[:3])
+	for range 20 {
+		x.pass(500 * time.Millisecond)
+		a.write(whole[3:])
+		a.write(whole[:3])
+		x.turn(1)
+		a.want(`{"type":5}`)
+	}
+	// Control frames inside a message do not buy time.
+	a.write(whole[3:])
+	x.turn(1)
+	a.want(`{"type":5}`)
+	first := masked(`{"type":4}`)
+	first[0] &^= 0x80 // to be continued
+	a.write(first)
+	for range 3 {
+		x.turn(1)
+		x.pass(250 * time.Millisecond)
+		a.write(frame.AppendMasked(nil, frame.OpPong, mask, nil))
+	}
+	x.pass(250 * time.Millisecond)
+	a.want("close 4010")
+}
+
 func TestAMessageThatTheGatewayDoesNotReadIsNotLate(t *testing.T) {
 	held := &holder{}
 	x := byHand(t, timed(), &hooks{}, held, toSender)
