@@ -32,7 +32,9 @@ func TestARestartWithBrokenScriptsServesTheLastGoodOnesAndSaysSo(t *testing.T) {
 
 	// Mending the folder makes it live again, on the same connection.
 	save(t, filepath.Join(r.scripts, "main.lua"), stampScript(8))
-	r.waitFor("the mended script", func(st gateway.Status) bool { return st.Scripts.Last.Result == "live" && st.Scripts.Last.Trigger == "save" })
+	r.waitFor("the mended script", func(st gateway.Status) bool {
+		return st.Scripts.Last.Result == "live" && st.Scripts.Last.Trigger == "save"
+	})
 	if through, err := exchange(c, 2); err != nil || through != 8 {
 		t.Fatalf("the message went through save %d, %v; want 8, the mended one", through, err)
 	}

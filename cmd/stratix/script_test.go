@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 func TestCommandLine(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Deadline: time.Now().Add(patience),
-		Dir: "testdata",
+		Dir:      "testdata",
 		Setup: func(env *testscript.Env) error {
 			// A port that is free, and one that is taken until the script ends.
 			free, err := net.Listen("tcp", "127.0.0.1:0")

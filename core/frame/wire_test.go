@@ -91,7 +91,7 @@ func (l *line) feed(b []byte) {
 		in = in[n:]
 		switch {
 		case err != nil:
-			failed, is := err.(*CloseError)
+			failed, is := err.(*CloseError) //nolint:errorlint // the contract is the bare type
 			if !is || ok {
 				l.t.Fatalf("error %T %v with ok %v", err, err, ok)
 			}

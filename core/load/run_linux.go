@@ -45,7 +45,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (Report, error) {
 func newRun(c Config, out io.Writer) *run {
 	r := &run{
 		Config: c.withDefaults(), printer: printer{out, c.JSON},
-		quiet: 2 * time.Second, limit: 30 * time.Second,
+		quiet: 5 * time.Second, limit: 30 * time.Second,
 		sampleEvery: 250 * time.Millisecond, calmSamples: 8, mostSamples: 160,
 		savePause: 200 * time.Millisecond, saveLimit: 5 * time.Second,
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // A probe asks which save is live. Nobody outside knows which shard owns which
-// client, but with so many probes for each core, and a shard for each core, a
-// shard of two has none once in 30,000 runs, one of sixteen once in 240.
+// client, so there are enough for each core that hardly a shard is left without
+// one: with two shards that happens once in 30,000 runs, with sixteen once in 240.
 const (
 	probesPerCore = 8
 	probeEvery    = 2 * time.Millisecond // each

@@ -31,10 +31,10 @@ func (p printer) heading(scenario string) error {
 	case Idle:
 		_, err = fmt.Fprintf(p.out, "%-8s%8s%12s%10s\n", "", "conns", "RSS MiB", "B/conn")
 	case Open:
-		_, err = fmt.Fprintf(p.out, "%-8s%8s%8s%10s%10s%12s%8s%9s%7s%9s%9s%9s%9s%9s\n", "", "conns", "rate", "sent/s", "dlvrd/s",
+		_, err = fmt.Fprintf(p.out, "%-8s%8s%8s%10s%10s%12s%8s%9s%7s%10s%10s%10s%10s%10s\n", "", "conns", "rate", "sent/s", "dlvrd/s",
 			"per cpu-s", "us each", "gateway", "load", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms")
 	case Reload:
-		_, err = fmt.Fprintf(p.out, "%-8s%8s%8s%10s%12s%8s%9s%7s%7s%9s%9s%9s%9s%12s\n", "", "conns", "rate", "dlvrd/s",
+		_, err = fmt.Fprintf(p.out, "%-8s%8s%8s%10s%12s%8s%9s%7s%7s%10s%10s%10s%10s%12s\n", "", "conns", "rate", "dlvrd/s",
 			"per cpu-s", "us each", "gateway", "load", "saves", "live p50", "live p90", "live max", "p99 ms", "p99 saving")
 	case Connect, Churn:
 		_, err = fmt.Fprintf(p.out, "%-8s%8s%10s%12s%8s%9s%7s%9s%9s%9s\n", "", "conns", "hands/s",
@@ -71,11 +71,11 @@ func (p printer) row(r *Result) error {
 			_, err = fmt.Fprintf(p.out, "%s%8d%12.1f%s%s\n", name, level.Connections, float64(level.RSS)/(1<<20), slope, unsettled)
 		}
 	case Open:
-		_, err = fmt.Fprintf(p.out, "%s%8d%8d%10.0f%10.0f%s%9.3f%9.3f%9.3f%9.3f%9.3f\n", name, r.Connections, r.Rate, r.Sent, r.Delivered,
+		_, err = fmt.Fprintf(p.out, "%s%8d%8d%10.0f%10.0f%s%10.3f%10.3f%10.3f%10.3f%10.3f\n", name, r.Connections, r.Rate, r.Sent, r.Delivered,
 			cost, l.P50, l.P90, l.P99, l.P999, l.Max)
 	case Reload:
 		s := r.Saves
-		_, err = fmt.Fprintf(p.out, "%s%8d%8d%10.0f%s%7d%9.1f%9.1f%9.1f%9.3f%12.3f\n", name, r.Connections, r.Rate, r.Delivered,
+		_, err = fmt.Fprintf(p.out, "%s%8d%8d%10.0f%s%7d%10.1f%10.1f%10.1f%10.3f%12.3f\n", name, r.Connections, r.Rate, r.Delivered,
 			cost, s.Live, s.P50, s.P90, s.Max, l.P99, s.P99)
 	case Connect, Churn:
 		_, err = fmt.Fprintf(p.out, "%s%8d%10.0f%s%9.3f%9.3f%9.3f\n", name, r.Connections, r.Handshakes, cost, l.P50, l.P99, l.Max)

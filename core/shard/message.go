@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/wire"
@@ -66,7 +67,7 @@ func (s *Shard) runStages(p *core.Pipeline, m *core.Message, again bool) (v core
 		if r := recover(); r != nil {
 			s.count.Panics++
 			stage := p.Failed(m)
-			s.opt.Log.Error("a stage panicked: its message is rejected",
+			s.complain("a stage panicked: its message is rejected",
 				"stage", stage, "generation", p.Generation, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			v, err = core.Drop, errStage
 		}
@@ -87,7 +88,7 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 		s.count.Failed++
 		rejection := errStage
 		if !errors.As(err, &rejection) {
-			s.opt.Log.Error("a stage failed: its message is rejected", "error", err, "generation", m.Generation)
+			s.complain("a stage failed: its message is rejected", "error", err, "generation", m.Generation)
 		}
 		s.tell(c, m.ID, rejection.Code, rejection.Text)
 	case v == core.Hold:
@@ -113,6 +114,18 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 	default:
 		s.commit(c, m)
 	}
+}
+
+// complain logs an error, at most one a second: a failing stage fails for every
+// message. The metrics count them all.
+func (s *Shard) complain(text string, attrs ...any) {
+	const second = uint32(time.Second / tickLength)
+	if s.complained != 0 && s.wheel.now-s.complained < second {
+		s.unsaid++
+		return
+	}
+	s.opt.Log.Error(text, append(attrs, "suppressed", s.unsaid)...)
+	s.complained, s.unsaid = max(1, s.wheel.now), 0
 }
 
 // tell sends an error to the sender if it is still there.
@@ -166,9 +179,9 @@ func (s *Shard) commit(c *session, m *core.Message) {
 	case len(targets) > 0:
 		s.count.Accepted++
 		s.route(c, m, targets)
-	case len(e.Replies) > 0:
+	case len(e.Replies)+len(e.Joins)+len(e.Leaves) > 0:
 		s.count.Accepted++
-		s.ackSelf(c, m.ID)
+		s.ackSelf(c, m.ID) // it was for the gateway itself
 	default:
 		s.count.NoRoute++
 		s.tell(c, m.ID, codeNoRoute, "nothing in the pipeline routed this message, and it names no recipient")

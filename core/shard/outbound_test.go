@@ -19,7 +19,6 @@ type tape struct {
 	wire []byte // what was written
 	// kept are the frames that must arrive, in order; gone the dropped seqs.
 	kept  []string
-	seqs  []uint64 // given
 	gone  map[uint64]bool
 	given uint64
 }

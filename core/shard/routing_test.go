@@ -138,6 +138,8 @@ func TestEffectsOfAnAcceptedMessage(t *testing.T) {
 		case `"join"`:
 			e.Joins = append(e.Joins, "room")
 			e.Targets = append(e.Targets, core.Target{Kind: core.ToGroup, Name: "room"})
+		case `"only join"`:
+			e.Joins = append(e.Joins, "room")
 		case `"reply"`:
 			e.Replies = append(e.Replies, []byte(`{"ok":true}`))
 		case `"drop"`:
@@ -161,6 +163,7 @@ func TestEffectsOfAnAcceptedMessage(t *testing.T) {
 	}
 	f("join", `{"type":0,"seq":1,"from":"a","messageId":"m","data":"join"}`,
 		`{"type":1,"messageId":"m","stored":"memory","status":"delivered","delivered":1}`)
+	f("only join", `{"type":1,"messageId":"m","stored":"memory","status":"delivered"}`)
 	f("reply", `{"type":0,"seq":2,"messageId":"m","data":{"ok":true}}`,
 		`{"type":1,"messageId":"m","stored":"memory","status":"delivered"}`)
 	f("drop", `{"type":2,"messageId":"m","code":"dropped","error":"too big"}`)

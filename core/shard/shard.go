@@ -82,6 +82,9 @@ type Shard struct {
 
 	pingTicks, idleTicks, stallTicks uint32
 
+	complained uint32 // tick of the last complaint in the log; 0 for none
+	unsaid     int    // complaints since then
+
 	began       time.Time
 	ticked      time.Time // when on_tick ran last
 	turnTime    time.Duration
