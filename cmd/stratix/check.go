@@ -11,17 +11,19 @@ import (
 )
 
 type checkCmd struct {
-	Dir    string `arg:"" help:"Scripts folder." default:"scripts/routes" type:"path"`
+	Dir    string `arg:"" help:"Scripts folder (${default})." default:"scripts/routes" env:"STRATIX_SCRIPTS"`
 	Budget int    `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET"`
 }
 
 // Help is shown by stratix check --help.
 func (checkCmd) Help() string {
-	return `Says what a save of this folder would do. Each problem is one line with file:line; the exit code is 1 if there is any.
+	return `Loads the folder as a save would: compiles and lints every file, runs main.lua, opens the stages.
+The first problems found come as lines with file:line, and the exit code is 1. Functions are not called:
+a misspelled verb inside of one shows when a message reaches it.
 
 Examples:
   stratix check
-  stratix check /etc/stratix/routes && cp -r /etc/stratix/routes /srv/live`
+  stratix check new/ && rsync -a --delete new/ /etc/stratix/routes/`
 }
 
 func (c *checkCmd) Run() error {
@@ -46,6 +48,10 @@ func (c *checkCmd) Run() error {
 	for i := range names {
 		names[i], _ = p.Stage(i)
 	}
-	fmt.Printf("%s: ok: %d files, pipeline: %s\n", c.Dir, len(snap.Files), strings.Join(names, " -> "))
+	pipeline := strings.Join(names, " -> ")
+	if len(names) == 0 {
+		pipeline = "empty, messages go where their senders address them"
+	}
+	fmt.Printf("%s: ok: generation of %d file(s), pipeline: %s\n", c.Dir, len(snap.Files), pipeline)
 	return nil
 }

@@ -12,11 +12,14 @@ import (
 )
 
 func TestARestartWithBrokenScriptsServesTheLastGoodOnesAndSaysSo(t *testing.T) {
-	data := t.TempDir()
-	r := runGateway(t, map[string]string{"main.lua": stampScript(7)}, func(c *serveCmd) { c.Data = data })
+	data, dir := t.TempDir(), t.TempDir()
+	here := func(c *serveCmd) { c.Data, c.Scripts = data, dir }
+	save(t, filepath.Join(dir, "main.lua"), stampScript(7))
+	r := runGateway(t, nil, here)
 	r.stop()
 
-	r = runGateway(t, map[string]string{"main.lua": "pipeline {"}, func(c *serveCmd) { c.Data = data })
+	save(t, filepath.Join(dir, "main.lua"), "pipeline {")
+	r = runGateway(t, nil, here)
 	if log := r.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "main.lua:1") ||
 		!strings.Contains(log, "THE SCRIPTS FOLDER IS BROKEN") {
 		t.Errorf("the log does not say it loudly:\n%s", log)
@@ -30,8 +33,15 @@ func TestARestartWithBrokenScriptsServesTheLastGoodOnesAndSaysSo(t *testing.T) {
 		t.Fatalf("the message went through save %d, %v; want 7, the last good one", through, err)
 	}
 
+	if st := r.status(); !st.Scripts.LastGood || st.Scripts.Last.Result != "rejected" || len(st.Scripts.Last.Problems) == 0 {
+		t.Errorf("the status does not say it: %+v", st.Scripts)
+	}
+	if v := r.metric("stratix_scripts_last_good"); v != "1" {
+		t.Errorf("stratix_scripts_last_good is %s", v)
+	}
+
 	// Mending the folder makes it live again, on the same connection.
-	save(t, filepath.Join(r.scripts, "main.lua"), stampScript(8))
+	save(t, filepath.Join(dir, "main.lua"), stampScript(8))
 	r.waitFor("the mended script", func(st gateway.Status) bool {
 		return st.Scripts.Last.Result == "live" && st.Scripts.Last.Trigger == "save"
 	})
@@ -40,17 +50,26 @@ func TestARestartWithBrokenScriptsServesTheLastGoodOnesAndSaysSo(t *testing.T) {
 	}
 }
 
-func TestBrokenScriptsWithoutALastGoodGenerationDoNotStart(t *testing.T) {
-	dir := t.TempDir()
+func TestBrokenScriptsWithoutALastGoodGenerationOfTheirOwnDoNotStart(t *testing.T) {
+	data, dir := t.TempDir(), t.TempDir()
 	save(t, filepath.Join(dir, "main.lua"), "pipeline {")
-	c := serveCmd{Listen: "127.0.0.1:0", Admin: "off", Scripts: dir, Data: t.TempDir(), QueuePolicy: "reject", Transport: "auto"}
-	opt, err := c.options(slog.New(slog.NewTextHandler(io.Discard, nil)))
-	if err != nil {
-		t.Fatal(err)
+	f := func(want string) {
+		t.Helper()
+		c := serveCmd{Listen: "127.0.0.1:0", Admin: "off", Scripts: dir, Data: data, QueuePolicy: "reject", Transport: "auto"}
+		opt, err := c.options(slog.New(slog.NewTextHandler(io.Discard, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := gateway.Open(opt); err == nil || !strings.Contains(err.Error(), want) {
+			t.Fatalf("got %v, want an error with %s", err, want)
+		}
 	}
-	if _, err := gateway.Open(opt); err == nil || !strings.Contains(err.Error(), "main.lua:1") {
-		t.Fatalf("got %v, want an error that names main.lua:1", err)
-	}
+	f("main.lua:1")
+	// What another folder left in the same data folder must not stand in for it:
+	// its policy is another one.
+	r := runGateway(t, map[string]string{"main.lua": "pipeline {}"}, func(c *serveCmd) { c.Data = data })
+	r.stop()
+	f("is of another folder")
 }
 
 func TestWhatWentWrongIsShownUntilItIsMended(t *testing.T) {

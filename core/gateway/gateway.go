@@ -58,6 +58,7 @@ type Loader func(snap reload.Snapshot, number uint32, env *core.Env, previous *c
 type Gateway struct {
 	opt     Options
 	log     *slog.Logger
+	dir     string // the scripts folder, absolute
 	env     *core.Env
 	shards  *shard.Set
 	server  *server.Server
@@ -74,13 +75,16 @@ type Gateway struct {
 func Open(opt Options) (*Gateway, error) {
 	g := &Gateway{opt: opt, log: opt.Log, started: time.Now()}
 	g.env = &core.Env{Shards: opt.Shards, Log: opt.Log, State: newStates().get}
+	var err error
+	if g.dir, err = filepath.Abs(opt.Scripts); err != nil {
+		return nil, fmt.Errorf("scripts folder: %w", err)
+	}
 	if opt.Data != "" {
 		if err := os.MkdirAll(opt.Data, 0o750); err != nil {
 			return nil, fmt.Errorf("data folder: %w", err)
 		}
 	}
 	// Listening comes first: a port in use is said before anything is started.
-	var err error
 	if g.public, err = server.Listen(opt.Listen); err != nil {
 		return nil, err
 	}
@@ -190,21 +194,25 @@ func (g *Gateway) Run(ctx context.Context) error {
 // shutdown lets the clients go and stops everything.
 func (g *Gateway) shutdown() error {
 	began := time.Now()
-	g.log.Info("shutting down: saying goodbye to all clients", "within", g.opt.DrainTimeout)
+	g.log.Info("shutting down: saying goodbye to all clients", "within", g.opt.DrainTimeout.String())
 	ctx, cancel := context.WithTimeout(context.Background(), g.opt.DrainTimeout)
 	defer cancel()
-	// The clients leave over half of the time; the rest is for slow farewells.
-	err := g.shards.Drain(ctx, g.opt.DrainTimeout/2)
+	// The clients leave over half of the time, or less: the rest is for farewells.
+	err := g.shards.Drain(ctx, max(0, min(g.opt.DrainTimeout/2, g.opt.DrainTimeout-farewellTime)))
 	err = errors.Join(err, g.server.Shutdown(ctx))
 	g.shards.Stop()
 	err = errors.Join(err, g.scripts.close(ctx))
 	if err != nil {
-		g.log.Error("shut down, not cleanly", "took", time.Since(began), "error", err)
+		g.log.Error("shut down, not cleanly", "took", time.Since(began).String(), "error", err)
 		return fmt.Errorf("shutdown: %w", err)
 	}
-	g.log.Info("shut down", "took", time.Since(began))
+	g.log.Info("shut down", "took", time.Since(began).String())
 	return nil
 }
+
+// farewellTime is left of DrainTimeout after the last client was told to go: it
+// may not answer, and a stranger may not end its handshake.
+const farewellTime = 5 * time.Second
 
 func (g *Gateway) closeListeners() {
 	_ = g.public.Close()
@@ -219,8 +227,7 @@ func (g *Gateway) announce() {
 	if g.admin != nil {
 		attrs = append(attrs, "admin", g.AdminAddr().String())
 	}
-	scripts, _ := filepath.Abs(g.opt.Scripts)
-	attrs = append(attrs, "scripts", scripts, "shards", g.opt.Shards, "transport", g.opt.Transport)
+	attrs = append(attrs, "scripts", g.dir, "shards", g.opt.Shards, "transport", g.opt.Transport)
 	g.log.Info("stratix is ready", attrs...)
 	if tcp, ok := g.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && !g.opt.InsecureOpen {
 		g.log.Warn("ANYBODY WHO REACHES THIS ADDRESS CAN CONNECT UNDER ANY CLIENTID: nothing checks who they are; "+

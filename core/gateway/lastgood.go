@@ -13,9 +13,11 @@ import (
 )
 
 // lastGood is the content of the last generation that went live, as it is kept
-// in the data folder: a restart with broken scripts boots it.
+// in the data folder: a restart with broken scripts boots it. It stands in for
+// the folder that it came from, and for no other one.
 type lastGood struct {
 	Saved time.Time         `json:"saved"`
+	Dir   string            `json:"dir"` // absolute
 	Hash  [32]byte          `json:"hash"`
 	Files map[string][]byte `json:"files"`
 }
@@ -23,13 +25,14 @@ type lastGood struct {
 var errNoLastGood = errors.New("no last good generation is kept")
 
 func (l lastGood) snapshot() reload.Snapshot {
-	return reload.Snapshot{Files: l.Files, Hash: l.Hash}
+	return reload.Snapshot{Dir: l.Dir, Files: l.Files, Hash: l.Hash}
 }
 
 func lastGoodPath(data string) string { return filepath.Join(data, "last-good.json") }
 
-// readLastGood returns errNoLastGood when there is none.
-func readLastGood(data string) (lastGood, error) {
+// readLastGood returns what is kept of the scripts folder dir, or errNoLastGood
+// when there is none.
+func readLastGood(data, dir string) (lastGood, error) {
 	if data == "" {
 		return lastGood{}, errNoLastGood
 	}
@@ -44,16 +47,19 @@ func readLastGood(data string) (lastGood, error) {
 	if err := json.Unmarshal(b, &l); err != nil {
 		return lastGood{}, fmt.Errorf("last good generation: %s: %w", lastGoodPath(data), err)
 	}
+	if l.Dir != dir {
+		return lastGood{}, fmt.Errorf("the last good generation in %s is of another folder (%s) and is not served", data, l.Dir)
+	}
 	return l, nil
 }
 
 // writeLastGood replaces what is kept, so that a crash leaves the old or the
 // new one.
-func writeLastGood(data string, snap reload.Snapshot) error {
+func writeLastGood(data, dir string, snap reload.Snapshot) error {
 	if data == "" {
 		return nil
 	}
-	b, err := json.Marshal(lastGood{Saved: time.Now().UTC(), Hash: snap.Hash, Files: snap.Files})
+	b, err := json.Marshal(lastGood{Saved: time.Now().UTC(), Dir: dir, Hash: snap.Hash, Files: snap.Files})
 	if err != nil {
 		return fmt.Errorf("last good generation: %w", err)
 	}

@@ -75,26 +75,26 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 		counter(fmt.Sprintf("stratix_reloads_total{result=%q}", result), sc.results[result])
 	}
 	gauge("stratix_generation", int(sc.generation))
-	metrics.WriteGaugeFloat64(w, "stratix_generation_live_since_seconds", float64(sc.since.UnixMilli())/1000)
-	broken := 0
-	if sc.last.Result == resultRejected {
-		broken = 1
-	}
-	gauge("stratix_scripts_rejected", broken)
+	metrics.WriteGaugeFloat64(w, "stratix_generation_live_timestamp_seconds", float64(sc.since.UnixMilli())/1000)
+	gauge("stratix_scripts_rejected", flag(sc.last.Result == resultRejected))
+	gauge("stratix_scripts_last_good", flag(sc.lastGood))
 
 	counter("stratix_loop_turns_total", sum.Turns)
 	counter("stratix_loop_stalls_total", sum.Stalls)
 	writeTurns(w, sum)
-	ready := 0
-	if g.ready.Load() {
-		ready = 1
-	}
-	gauge("stratix_ready", ready)
+	gauge("stratix_ready", flag(g.ready.Load()))
 	metrics.WriteGaugeFloat64(w, "stratix_uptime_seconds", time.Since(g.started).Seconds())
 	gauge(fmt.Sprintf("stratix_build_info{version=%q}", g.opt.Version), 1)
 	if admin {
 		metrics.WriteProcessMetrics(w)
 	}
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 type labelled struct {

@@ -18,6 +18,7 @@ type scripts struct {
 	mu       sync.Mutex // held while a generation is built and made live
 	live     *core.Generation
 	snapshot reload.Snapshot // of the live generation
+	first    reload.Snapshot // of the folder, as it was at the start
 	number   uint32          // of the last generation that was tried
 	retired  sync.WaitGroup  // generations whose stages are still to be stopped
 
@@ -31,6 +32,7 @@ type scripts struct {
 	hash       string
 	stages     []StageInfo
 	policy     bool
+	lastGood   bool // it stands in for a folder that did not load
 }
 
 // departure counts the shards that have not let a generation go.
@@ -72,13 +74,13 @@ func (g *Gateway) firstGeneration() (*core.Generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	sc.first = snap
 	gen, err := g.build(snap)
 	if err == nil {
 		g.wentLive(gen, snap, "start", began)
 		return gen, nil
 	}
-	g.rejected("start", began, err)
-	good, goodErr := readLastGood(g.opt.Data)
+	good, goodErr := readLastGood(g.opt.Data, g.dir)
 	if goodErr != nil {
 		if !errors.Is(goodErr, errNoLastGood) {
 			err = errors.Join(err, goodErr)
@@ -91,10 +93,10 @@ func (g *Gateway) firstGeneration() (*core.Generation, error) {
 		return nil, errors.Join(err, fmt.Errorf("the last good generation fails too: %w", goodErr))
 	}
 	g.log.Error("THE SCRIPTS FOLDER IS BROKEN: serving the last good generation instead; mend the folder and save",
-		"scripts", g.opt.Scripts, "saved", good.Saved, "problem", err)
-	// The folder is compared with what is live: any save is tried.
-	snap.Files, snap.Hash = good.Files, good.snapshot().Hash
-	g.wentLive(gen, snap, "start", began)
+		"scripts", g.dir, "saved", good.Saved)
+	g.wentLive(gen, good.snapshot(), "start", began)
+	g.rejected("start", began, err)
+	sc.lastGood = true
 	return gen, nil
 }
 
@@ -175,8 +177,12 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 	defer sc.mu.Unlock()
 	began := time.Now()
 	if snap.Hash == sc.snapshot.Hash {
+		text := "scripts are unchanged"
+		if sc.report().last.Result == resultRejected {
+			text = "scripts are mended: the folder holds what is live"
+		}
 		g.note(Attempt{Trigger: trigger, Result: resultUnchanged, Generation: sc.live.Number}, began)
-		g.log.Info("scripts are unchanged", "generation", sc.live.Number, "trigger", trigger)
+		g.log.Info(text, "generation", sc.live.Number, "trigger", trigger)
 		return nil
 	}
 	gen, err := g.build(snap)
@@ -259,18 +265,19 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, trigger s
 		name, _ := gen.Programs[0].Pipeline.Stage(i)
 		stages = append(stages, StageInfo{Name: name})
 	}
+	hash, policy := fmt.Sprintf("%x", snap.Hash[:6]), gen.Programs[0].HasPolicy
 	sc.record.Lock()
-	sc.generation, sc.since, sc.stages = gen.Number, time.Now(), stages
-	sc.hash, sc.policy = fmt.Sprintf("%x", snap.Hash[:6]), gen.Programs[0].HasPolicy
+	changed := policy != sc.policy || sc.generation == 0
+	sc.generation, sc.since, sc.stages, sc.hash, sc.policy = gen.Number, time.Now(), stages, hash, policy
+	sc.lastGood = false
 	sc.record.Unlock()
 	took := g.note(Attempt{Trigger: trigger, Result: resultLive, Generation: gen.Number}, began)
-	g.log.Info("scripts are live", "generation", gen.Number, "trigger", trigger, "took", took,
-		"stages", len(stages), "hash", fmt.Sprintf("%x", snap.Hash[:6]))
-	if !gen.Programs[0].HasPolicy {
-		g.log.Info("no on_policy hook: every client may send to every other and join every group",
-			"script", filepath.Join(g.opt.Scripts, "main.lua"))
+	g.log.Info("scripts are live", "generation", gen.Number, "trigger", trigger, "took", took.String(), "stages", len(stages), "hash", hash)
+	if changed && !policy {
+		g.log.Warn("scripts have no on_policy hook: every client may send to every other and join every group",
+			"script", filepath.Join(g.dir, reload.Main))
 	}
-	if err := writeLastGood(g.opt.Data, snap); err != nil {
+	if err := writeLastGood(g.opt.Data, g.dir, snap); err != nil {
 		g.log.Error("the last good generation was not kept on disk: a restart with broken scripts could not boot it", "error", err)
 	}
 }
@@ -278,11 +285,9 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, trigger s
 // rejected notes that an attempt failed, a log line for each problem.
 func (g *Gateway) rejected(trigger string, began time.Time, err error) {
 	problems := lines(err)
-	sc := &g.scripts
-	number := sc.number
-	g.note(Attempt{Trigger: trigger, Result: resultRejected, Generation: number, Problems: problems}, began)
+	g.note(Attempt{Trigger: trigger, Result: resultRejected, Generation: g.scripts.number, Problems: problems}, began)
 	for _, p := range problems {
-		g.log.Error("scripts rejected: the live generation stays", "problem", p, "trigger", trigger)
+		g.log.Error("scripts rejected: what is live stays", "problem", p, "trigger", trigger)
 	}
 }
 
@@ -301,7 +306,7 @@ func (g *Gateway) note(a Attempt, began time.Time) time.Duration {
 // watchScripts makes each save live until ctx ends.
 func (g *Gateway) watchScripts(ctx context.Context) error {
 	folder := reload.Folder{Dir: g.opt.Scripts, Log: g.log}
-	err := folder.Watch(ctx, g.scripts.snapshot,
+	err := folder.Watch(ctx, g.scripts.first,
 		func(snap reload.Snapshot) { _ = g.apply(snap, "save") },
 		func(err error) { g.rejected("save", time.Now(), err) })
 	if err != nil && ctx.Err() == nil {

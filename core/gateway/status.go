@@ -26,8 +26,9 @@ type Status struct {
 		Since      time.Time   `json:"since"`
 		Hash       string      `json:"hash"`
 		Stages     []StageInfo `json:"stages"`
-		Policy     bool        `json:"policy"` // an on_policy hook decides who may send to whom
-		Last       Attempt     `json:"last"`   // the last attempt to change it
+		Policy     bool        `json:"policy"`   // an on_policy hook decides who may send to whom
+		LastGood   bool        `json:"lastGood"` // it stands in for a folder that did not load at the start
+		Last       Attempt     `json:"last"`     // the last attempt to change it
 	} `json:"scripts"`
 }
 
@@ -40,8 +41,8 @@ func (g *Gateway) status() Status {
 		Connections: sum.Connections, Groups: sum.Groups, MessagesIn: sum.In, MessagesOut: sum.Out,
 	}
 	s := &st.Scripts
-	s.Folder, s.Generation, s.Since, s.Hash = g.opt.Scripts, sc.generation, sc.since.UTC(), sc.hash
-	s.Stages, s.Policy, s.Last = sc.stages, sc.policy, sc.last
+	s.Folder, s.Generation, s.Since, s.Hash = g.dir, sc.generation, sc.since.UTC(), sc.hash
+	s.Stages, s.Policy, s.LastGood, s.Last = sc.stages, sc.policy, sc.lastGood, sc.last
 	return st
 }
 
@@ -52,6 +53,7 @@ type scriptsReport struct {
 	hash       string
 	stages     []StageInfo
 	policy     bool
+	lastGood   bool
 	last       Attempt
 	results    map[string]uint64
 }
@@ -61,7 +63,7 @@ func (sc *scripts) report() scriptsReport {
 	defer sc.record.Unlock()
 	r := scriptsReport{
 		generation: sc.generation, since: sc.since, hash: sc.hash, stages: sc.stages,
-		policy: sc.policy, last: sc.last, results: map[string]uint64{},
+		policy: sc.policy, lastGood: sc.lastGood, last: sc.last, results: map[string]uint64{},
 	}
 	for k, v := range sc.result {
 		r.results[k] = v
@@ -98,7 +100,7 @@ func (g *Gateway) summarize(ctx context.Context) {
 		sc := g.scripts.report()
 		attrs := []any{
 			"connections", sum.Connections,
-			"in/s", rate(sum.In, last.In), "out/s", rate(sum.Out, last.Out),
+			"in_per_s", rate(sum.In, last.In), "out_per_s", rate(sum.Out, last.Out),
 			"errors", (sum.Failed + sum.Malformed + sum.Panics) - (last.Failed + last.Malformed + last.Panics),
 			"undelivered", (sum.Offline + sum.Overflow + sum.Dropped + sum.NoRoute) - (last.Offline + last.Overflow + last.Dropped + last.NoRoute),
 			"queued", sum.QueuedBytes, "generation", sc.generation,
