@@ -117,7 +117,8 @@ func (h hookCalls) MayJoin(s *core.Session, group string) (refused string, err e
 	return h.allowed(s, actionJoin, core.Target{Kind: core.ToGroup, Name: group})
 }
 
-// allowed runs on_policy, which allows by returning true and nothing else.
+// allowed runs on_policy, which allows by returning true and nothing else. Of a
+// reason the first maxReason bytes count.
 func (h hookCalls) allowed(s *core.Session, action glua.LValue, t core.Target) (refused string, err error) {
 	in := h.in
 	if in.hooks.policy == nil {
@@ -134,7 +135,7 @@ func (h hookCalls) allowed(s *core.Session, action glua.LValue, t core.Target) (
 		return "", nil
 	}
 	if text, ok := reason.(glua.LString); ok && text != "" {
-		return string(text), nil
+		return string(text[:min(len(text), maxReason)]), nil // what is not UTF-8 is replaced on its way out
 	}
 	return notAllowed, nil
 }

@@ -97,6 +97,7 @@ function on_policy(conn, action, kind, name)
   if name == "secret" then return false, conn:id() .. " may not " .. action .. " to the " .. kind .. " secret" end
   if name == "quiet" then return end
   if name == "one" then return 1 end
+  if name == "long" then return false, string.rep("x", 1000000) end
   if name == "bad" then return nil .. "" end
   return true
 end`)
@@ -120,7 +121,8 @@ end`)
 	f("secret", "client-1 may not send to the prefix secret", "client-1 may not join to the group secret")
 	f("quiet", notAllowed, notAllowed)
 	f("one", notAllowed, notAllowed)
-	if _, err := p.Hooks.MayJoin(s, "bad"); err == nil || err.Error() != "script_error: the route script failed at main.lua:7" {
+	f("long", strings.Repeat("x", maxReason), strings.Repeat("x", maxReason))
+	if _, err := p.Hooks.MayJoin(s, "bad"); err == nil || err.Error() != "script_error: the route script failed at main.lua:8" {
 		t.Errorf("a policy that fails: %v", err)
 	}
 }

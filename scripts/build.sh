@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! command -v go >/dev/null; then
-  echo "build.sh: Go is not installed. Install Go 1.26 or newer (https://go.dev/dl) and run this again." >&2
+  echo "build.sh: Go is not installed. Install Go 1.26 or newer and run this again." >&2
   exit 1
 fi
 version=$(git describe --tags --always --dirty 2>/dev/null || echo dev)

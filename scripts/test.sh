@@ -24,7 +24,7 @@ for arg in "$@"; do
   esac
 done
 
-section=start
+section=none
 began=0
 skipped=()
 
@@ -37,10 +37,13 @@ section() {
 }
 
 close() {
-  if [[ $section != start ]]; then echo "== $section: passed in $((SECONDS - began)) s"; fi
+  if [[ $section != none ]]; then echo "== $section: passed in $((SECONDS - began)) s"; fi
+  section=none
 }
 
+# skip notes a section that is left out, and why.
 skip() {
+  close
   skipped+=("$1")
   echo "SKIPPED: $1"
 }
@@ -180,7 +183,6 @@ fi
 if [[ ! -d scripts/e2e/node_modules ]]; then
   skip "the tests with other clients: scripts/e2e/node_modules is not there, and --no-install"
 else
-  section "the binary with other clients"
   tests=()
   for file in scripts/e2e/*.test.js; do
     if $quick && [[ $file == */browser.test.js ]]; then continue; fi
@@ -191,6 +193,7 @@ else
   elif [[ ! -x $chromium ]]; then
     skip "the browser: there is no $chromium; apt-get install chromium"
   fi
+  section "the binary with other clients"
   node --test --test-timeout=120000 --test-reporter=spec "${tests[@]}"
 fi
 

@@ -7,6 +7,7 @@ import (
 	"net/http/pprof"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
@@ -16,7 +17,9 @@ const profiles = "/debug/pprof/"
 
 func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
 	if wrong := suspicious(ctx); wrong != "" {
-		s.opt.Log.Warn("admin request refused", "path", string(ctx.Path()), "remote", ctx.RemoteAddr().String(), "reason", wrong)
+		if missed, ok := s.suspicion.pass(time.Now()); ok {
+			s.opt.Log.Warn("admin request refused", "path", string(ctx.Path()), "remote", ctx.RemoteAddr().String(), "reason", wrong, "unlogged", missed)
+		}
 		problem(ctx, fasthttp.StatusForbidden, wrong)
 		return
 	}

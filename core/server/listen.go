@@ -121,10 +121,12 @@ func cause(err error) error {
 	return err
 }
 
-// listener accepts connections that can hold a place, and goes on where
-// fasthttp would end: when descriptors or memory are short for a while.
+// listener accepts connections that can hold a place, as many as may wait, and
+// goes on where fasthttp would end: when descriptors or memory are short for a
+// while.
 type listener struct {
 	net.Listener
+	waiting    *waiting
 	handshakes *sync.WaitGroup
 	log        *slog.Logger
 	complaint  throttle
@@ -137,7 +139,10 @@ func (l *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err == nil {
-			return &conn{Conn: c, handshakes: l.handshakes}, nil
+			if entered := l.waiting.enter(c, l.handshakes); entered != nil {
+				return entered, nil
+			}
+			continue
 		}
 		if !passing(err) {
 			return nil, err
@@ -159,13 +164,16 @@ func passing(err error) bool {
 	return false
 }
 
-// conn is an accepted connection. From admission until its hijack handler runs
+// conn is an accepted connection. It waits until it is closed or its hijack
+// handler runs. From admission until its hijack handler runs
 // it holds the client's place: fasthttp closes it without running the handler
 // when the response could not be written.
 type conn struct {
 	net.Conn
 	handshakes *sync.WaitGroup
 	place      atomic.Pointer[Place]
+	waiting    *waiting
+	seat       *Place // among those that wait
 }
 
 // hold begins a handshake. It ends with release, or with claim and the caller's
@@ -188,5 +196,6 @@ func (c *conn) release() {
 
 func (c *conn) Close() error {
 	c.release()
+	c.waiting.leave(c)
 	return c.Conn.Close()
 }

@@ -114,6 +114,7 @@ func TestAcceptOutlivesAShortage(t *testing.T) {
 		client, _ := net.Pipe()
 		ln := &listener{
 			Listener: &scripted{errs: []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS}, conn: client},
+			waiting:  new(waiting),
 			log:      slog.New(slog.DiscardHandler),
 		}
 		c, err := ln.Accept()

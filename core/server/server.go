@@ -32,7 +32,7 @@ const (
 	idleTimeout   = 30 * time.Second // of an HTTP connection between requests
 	answerTimeout = 30 * time.Second // for writing one response
 	workerIdle    = time.Second      // before a goroutine of the HTTP side ends
-	maxHandshakes = 8192             // HTTP connections at a time, upgraded ones not counted
+	requestGrace  = time.Second      // for ending a request when the Server shuts down
 )
 
 // Options say what a Server does. All functions are required and may run on
@@ -42,6 +42,8 @@ type Options struct {
 	// MaxConnections and MaxPerAddress bound the upgraded connections that have
 	// not left; 0 is no bound. An address is an IPv4 address or an IPv6 /64.
 	// Clients of a unix socket have no address and count in all only.
+	// As many again, but at least 64, may come from one address that are not
+	// upgraded, if MaxPerAddress is a bound.
 	MaxConnections, MaxPerAddress int
 	// HandshakeTimeout bounds reading one request; it must be positive.
 	HandshakeTimeout time.Duration
@@ -89,11 +91,14 @@ type Server struct {
 	public, admin *fasthttp.Server
 	upgrader      websocket.FastHTTPUpgrader
 	counts        counts
+	strangers     waiting // of the public listeners
+	operators     waiting // of the admin listeners
 	duplicate     func(net.Conn) (int, error)
 
 	upgraded  atomic.Uint64
 	refused   [refusals]atomic.Uint64
 	complaint [refusals]throttle
+	suspicion throttle
 
 	// handshakes counts the admitted clients whose hijack handler has not ended.
 	handshakes sync.WaitGroup
@@ -107,6 +112,11 @@ type Server struct {
 func New(opt Options) *Server {
 	s := &Server{opt: opt, duplicate: duplicate}
 	s.counts.max, s.counts.maxPerAddress = int64(opt.MaxConnections), opt.MaxPerAddress
+	s.strangers.counts.max = maxHandshakes
+	if opt.MaxPerAddress > 0 {
+		s.strangers.counts.maxPerAddress = max(opt.MaxPerAddress, minPerAddress)
+	}
+	s.strangers.refused, s.strangers.log = &s.refused, opt.Log
 	s.upgrader = websocket.FastHTTPUpgrader{
 		CheckOrigin:       s.checkOrigin,
 		EnableCompression: opt.Deflate,
@@ -140,7 +150,7 @@ func (s *Server) http(handler fasthttp.RequestHandler) *fasthttp.Server {
 
 // ServePublic serves clients, scrapes and probes until Shutdown, then returns
 // nil. It closes ln.
-func (s *Server) ServePublic(ln net.Listener) error { return s.serve(s.public, ln) }
+func (s *Server) ServePublic(ln net.Listener) error { return s.serve(s.public, &s.strangers, ln) }
 
 // ServeAdmin serves the operators' API until Shutdown, then returns nil. It
 // closes ln. The API asks for no credentials, so ln must be a unix socket or on
@@ -149,10 +159,10 @@ func (s *Server) ServeAdmin(ln net.Listener) error {
 	if err := checkPrivate(ln.Addr()); err != nil {
 		return errors.Join(fmt.Errorf("serve admin on %s: %w", ln.Addr(), err), ln.Close())
 	}
-	return s.serve(s.admin, ln)
+	return s.serve(s.admin, &s.operators, ln)
 }
 
-func (s *Server) serve(h *fasthttp.Server, ln net.Listener) error {
+func (s *Server) serve(h *fasthttp.Server, w *waiting, ln net.Listener) error {
 	s.mu.Lock()
 	if s.shut {
 		s.mu.Unlock()
@@ -160,7 +170,7 @@ func (s *Server) serve(h *fasthttp.Server, ln net.Listener) error {
 	}
 	s.listeners = append(s.listeners, ln)
 	s.mu.Unlock()
-	if err := h.Serve(&listener{Listener: ln, handshakes: &s.handshakes, log: s.opt.Log}); err != nil {
+	if err := h.Serve(&listener{Listener: ln, waiting: w, handshakes: &s.handshakes, log: s.opt.Log}); err != nil {
 		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
 	}
 	return nil
@@ -168,7 +178,8 @@ func (s *Server) serve(h *fasthttp.Server, ln net.Listener) error {
 
 // Shutdown closes the listeners, ends idle HTTP connections, and waits for the
 // requests in progress and for Attach and Pump to return: no client is handed
-// over after a nil error. Otherwise it returns the error of ctx.
+// over after a nil error. Otherwise it returns the error of ctx. A public
+// connection whose request has not ended after a second is closed.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.shut = true
@@ -177,6 +188,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 
+	defer time.AfterFunc(requestGrace, s.strangers.cut).Stop()
 	var errs [2]error
 	var both sync.WaitGroup
 	both.Go(func() { errs[0] = s.public.ShutdownWithContext(ctx) })

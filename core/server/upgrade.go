@@ -93,11 +93,11 @@ func validKey(key []byte) bool {
 
 // handshakeError answers what the library refuses.
 func (s *Server) handshakeError(ctx *fasthttp.RequestCtx, status int, reason error) {
-	why := badHandshake
 	if status == fasthttp.StatusForbidden {
-		why = foreignOrigin
+		s.refuse(ctx, foreignOrigin, status, "pages of this origin may not connect: the gateway's --origins does not list it")
+		return
 	}
-	s.refuse(ctx, why, status, reason.Error())
+	s.refuse(ctx, badHandshake, status, reason.Error())
 }
 
 // clientID returns the ClientID of a query, or what is wrong with it.
@@ -151,6 +151,7 @@ func remote(a net.Addr) netip.Addr {
 // handOver is the hijack handler: it runs when the 101 response is written, and
 // fasthttp closes c when it returns.
 func (s *Server) handOver(ws *websocket.Conn, c *conn, client Client) {
+	c.waiting.leave(c)
 	if c.claim() == nil {
 		return
 	}

@@ -215,7 +215,7 @@ func TestPlaceComesBack(t *testing.T) {
 	}
 
 	pipe, _ := net.Pipe()
-	c := &conn{Conn: &unwritable{pipe, strings.NewReader(handshake("?clientId=a"))}, handshakes: &g.handshakes}
+	c := &conn{Conn: &unwritable{pipe, strings.NewReader(handshake("?clientId=a"))}, handshakes: &g.handshakes, waiting: &g.strangers, seat: new(Place)}
 	if err := g.public.ServeConn(c); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("serving ended with %v", err)
 	}

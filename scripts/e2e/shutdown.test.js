@@ -7,7 +7,7 @@ import { Client, refusal } from './client.js';
 import { Gateway, until } from './gateway.js';
 
 test('SIGTERM says goodbye to every client, closes them one after the other and exits with 0', async (t) => {
-  const gateway = await Gateway.start(t);
+  const gateway = await Gateway.start(t, { flags: ['--drain-timeout', '8s'] });
   const clients = await Promise.all(Array.from({ length: 20 }, (_, i) => Client.open(gateway, `client-${i}`)));
   gateway.process.kill('SIGTERM');
 
