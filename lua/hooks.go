@@ -81,6 +81,7 @@ func (h hookCalls) Connect(c *core.Conn) error {
 		return nil
 	}
 	conn := h.in.newConn(c.Session, c)
+	h.client, h.message = c.Session.ID, nil
 	err := h.call(onConnect, fn, 0, &conn.object)
 	conn.session, conn.c = nil, nil
 	return err
@@ -93,6 +94,7 @@ func (h hookCalls) Disconnect(s *core.Session, reason string) error {
 		return nil
 	}
 	conn := h.in.newConn(s, nil)
+	h.client, h.message = s.ID, nil
 	err := h.call(onDisconnect, fn, 0, &conn.object, h.in.boxes.str(reason))
 	conn.session = nil
 	return err
@@ -104,6 +106,7 @@ func (h hookCalls) Tick(unixMillis int64) error {
 	if fn == nil {
 		return nil
 	}
+	h.client, h.message = "", nil
 	return h.call(onTick, fn, 0, glua.LNumber(unixMillis))
 }
 
@@ -125,6 +128,7 @@ func (h hookCalls) allowed(s *core.Session, action glua.LValue, t core.Target) (
 		return "", nil
 	}
 	conn := in.newConn(s, nil)
+	h.client, h.message = s.ID, nil
 	err = h.call(onPolicy, in.hooks.policy, 2, &conn.object, action, in.boxes.str(t.Kind.String()), in.boxes.str(t.Name))
 	conn.session = nil
 	if err != nil {

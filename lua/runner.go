@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/wire"
 	glua "github.com/yuin/gopher-lua"
 )
 
@@ -22,6 +23,10 @@ type runner struct {
 	shard int
 	in    *instance // replaced when its VM breaks
 	tally *core.ScriptTally
+	// client and message are what the running call is about, for the log; they
+	// are read during the call only.
+	client  string
+	message []byte
 	// places remembers what failed where; at most maxPlaces.
 	places map[fault]*place
 }
@@ -75,8 +80,15 @@ func (r *runner) failed(label string, err error) *core.Rejection {
 	}
 	p := r.place(label, e)
 	if now := time.Now(); now.Sub(p.logged) >= logEvery {
-		r.load.log.Error("script failed", slog.String("stage", label), slog.String("script", e.Pos), slog.String("error", e.Text),
-			slog.Int("suppressed", p.suppressed), slog.Uint64("generation", uint64(r.load.number)), slog.Int("shard", r.shard))
+		attrs := []any{"stage", label, "script", e.Pos, "error", e.Text}
+		if r.client != "" {
+			attrs = append(attrs, "client", r.client)
+		}
+		if r.message != nil {
+			attrs = append(attrs, "message", string(wire.Unquote(nil, r.message)))
+		}
+		r.load.log.Error("script failed", append(attrs,
+			"suppressed", p.suppressed, "generation", r.load.number, "shard", r.shard)...)
 		p.logged, p.suppressed = now, 0
 	} else {
 		p.suppressed++

@@ -39,8 +39,8 @@ end }`)
 	if s := *p.Script; s.Calls != 5 || s.Errors != 3 || s.Overruns != 2 || s.Panics != 0 || s.Instructions < 10000 {
 		t.Errorf("%+v", s)
 	}
-	want := `level=ERROR msg="script failed" stage=main.lua:2 script=main.lua:5 error="attempt to index a non-table object(nil) with key 'x'" suppressed=0 generation=7 shard=0
-level=ERROR msg="script failed" stage=main.lua:2 script=main.lua:4 error="instruction budget of 5000 exceeded" suppressed=0 generation=7 shard=0
+	want := `level=ERROR msg="script failed" stage=main.lua:2 script=main.lua:5 error="attempt to index a non-table object(nil) with key 'x'" client=client-1 message=msg-1 suppressed=0 generation=7 shard=0
+level=ERROR msg="script failed" stage=main.lua:2 script=main.lua:4 error="instruction budget of 5000 exceeded" client=client-1 message=msg-1 suppressed=0 generation=7 shard=0
 `
 	if out.String() != want {
 		t.Errorf("log:\n%s", out)
@@ -56,7 +56,7 @@ func TestTheSameFailureIsLoggedOnceASecond(t *testing.T) {
 		}
 		time.Sleep(logEvery)
 		describe(newMessage(), p)
-		const line = `level=ERROR msg="script failed" stage=main.lua:1 script=main.lua:1 error=no suppressed=%d generation=7 shard=0` + "\n"
+		const line = `level=ERROR msg="script failed" stage=main.lua:1 script=main.lua:1 error=no client=client-1 message=msg-1 suppressed=%d generation=7 shard=0` + "\n"
 		if want := fmt.Sprintf(line, 0) + fmt.Sprintf(line, 3); out.String() != want {
 			t.Errorf("log:\n%s", out)
 		}

@@ -13,6 +13,7 @@ type luaStage struct {
 func (s *luaStage) Handle(m *core.Message) (core.Verdict, error) {
 	in := s.run.in
 	h := in.newMessage(m)
+	s.run.client, s.run.message = m.From.ID, m.ID
 	err := s.run.call(s.label, in.pipeline[s.at].fn, 0, &h.object)
 	h.m = nil
 	switch {

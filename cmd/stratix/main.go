@@ -38,8 +38,11 @@ func run(args []string) int {
 	if err != nil {
 		return fail(err)
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0 || args[0] == "help":
 		args = []string{"--help"}
+	case args[0] == "--version":
+		args = []string{"version"}
 	}
 	k, err := parser.Parse(args)
 	switch {

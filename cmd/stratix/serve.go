@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -34,11 +36,11 @@ type serveCmd struct {
 	MessageTimeout   time.Duration `help:"Time for a message to arrive completely." default:"10s" env:"STRATIX_MESSAGE_TIMEOUT" group:"Limits"`
 	PingEvery        time.Duration `help:"Silence after which a client is pinged." default:"30s" env:"STRATIX_PING_EVERY" group:"Limits"`
 	IdleTimeout      time.Duration `help:"Silence after which a client is closed; a pong breaks it." default:"75s" env:"STRATIX_IDLE_TIMEOUT" group:"Limits"`
-	QueueBytes       core.Bytes    `help:"What may wait for one client that reads slowly." default:"1MiB" env:"STRATIX_QUEUE_BYTES" group:"Limits"`
+	QueueBytes       core.Bytes    `help:"What may wait for one client that reads slowly." default:"256KiB" env:"STRATIX_QUEUE_BYTES" group:"Limits"`
 	QueuePolicy      string        `help:"When that is full: ${enum}." enum:"drop_oldest,reject,disconnect" default:"drop_oldest" env:"STRATIX_QUEUE_POLICY" group:"Limits"`
 	Budget           int           `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET" group:"Limits"`
 
-	Origins      []string   `help:"Web origins that may connect, besides pages of this host: https://app.example.com,file://; '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
+	Origins      []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
 	InsecureOpen bool       `help:"It is meant that anybody who reaches the address may connect under any ClientID." env:"STRATIX_INSECURE_OPEN" group:"Clients"`
 	Deflate      bool       `help:"Agree to permessage-deflate." default:"true" negatable:"" env:"STRATIX_DEFLATE" group:"Clients"`
 	DeflateAbove core.Bytes `help:"Compress messages from this size on." default:"1KiB" env:"STRATIX_DEFLATE_ABOVE" group:"Clients"`
@@ -62,7 +64,7 @@ Examples:
   STRATIX_LOG_FORMAT=json stratix serve --admin unix:/run/stratix/admin.sock
 
 Signals: SIGHUP loads the scripts again. SIGTERM and SIGINT let the clients go and exit with 0;
-a second one ends at once.`
+a second one ends at once, with 130.`
 }
 
 // Validate rejects what could only go wrong later.
@@ -94,10 +96,25 @@ func (c *serveCmd) Validate() error {
 		return errors.New("--queue-bytes must be at most 1GiB")
 	case c.IdleTimeout <= c.PingEvery:
 		return errors.New("--idle-timeout must be longer than --ping-every, else clients that only listen are closed")
+	case len(c.badOrigins()) > 0:
+		return fmt.Errorf("--origins: %q is not an origin: write scheme://host or scheme://host:port without a path, file://, null or *", c.badOrigins()[0])
 	case c.Transport == server.Epoll && !shard.HasPoller:
 		return errors.New("--transport epoll: this platform has no epoll")
 	}
 	return nil
+}
+
+// badOrigins returns what no browser would send.
+func (c *serveCmd) badOrigins() (bad []string) {
+	for _, o := range c.Origins {
+		u, err := url.Parse(o)
+		named := err == nil && u.Scheme != "" && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil &&
+			(u.Host != "" || u.Scheme == "file" && o == "file://") && !strings.Contains(o, "*")
+		if !named && o != "*" && o != "null" {
+			bad = append(bad, o)
+		}
+	}
+	return bad
 }
 
 func (c *serveCmd) Run() error {
@@ -110,11 +127,24 @@ func (c *serveCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop) // the second signal takes its default way: the end
+	stopOnSignal(stop, log)
 	reloadOnHangup(ctx, g)
 	return g.Run(ctx)
+}
+
+// stopOnSignal calls stop at the first SIGTERM or SIGINT and ends the process
+// at the second.
+func stopOnSignal(stop func(), log *slog.Logger) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		<-signals
+		stop()
+		log.Warn("second signal: ending at once", "signal", (<-signals).String())
+		os.Exit(130)
+	}()
 }
 
 // reloadOnHangup loads the scripts again at each SIGHUP until ctx ends.

@@ -177,8 +177,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	background.Go(func() { g.summarize(watch) })
 	background.Go(func() { g.trim(watch) })
 
-	g.announce()
 	g.ready.Store(true)
+	g.announce()
 	var err error
 	select {
 	case <-ctx.Done():

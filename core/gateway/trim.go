@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// trimAfter is how many handshakes leave enough garbage to be worth a trim.
+// trimAfter is how many connects and disconnects leave enough garbage to be
+// worth a trim.
 const trimAfter = 500
 
-// trim gives the memory that a wave of handshakes left behind back to the
-// system when the wave is over. A message leaves next to no garbage, so on a
-// gateway at rest the collector would not run for a long time.
+// trim gives the memory that a wave of handshakes or farewells left behind back
+// to the system when the wave is over. A message leaves next to no garbage, so
+// on a gateway at rest the collector would not run for a long time.
 func (g *Gateway) trim(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -22,7 +23,8 @@ func (g *Gateway) trim(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		now := g.server.Stats().Upgraded
+		st := g.server.Stats()
+		now := 2*st.Upgraded - uint64(st.Open) // came and went
 		if quiet := now-last < trimAfter/10; quiet && now-trimmed >= trimAfter {
 			debug.FreeOSMemory()
 			trimmed = now

@@ -56,7 +56,7 @@ func TestEveryScenarioOfAFaithfulGatewayBalances(t *testing.T) {
 	f(Pairs, &gateway{}, nil)
 	f(Pairs+" dribbled", &gateway{dribble: true}, nil)
 	f(Pairs+" of two workers", &gateway{}, func(r *run) { r.Workers = 2 })
-	f(Pairs+" of large messages", &gateway{}, func(r *run) { r.Size = MaxSize - 1000; r.Config.Window = []int{32} })
+	f(Pairs+" of large messages", &gateway{}, func(r *run) { r.Size, r.Seconds = MaxSize-1000, 1; r.Config.Window = []int{32} })
 	f(Echo, &gateway{}, nil)
 	f(Open, &gateway{}, nil)
 	f(Open+" of two workers", &gateway{}, func(r *run) { r.Workers = 2 })

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"encoding/binary"
+	"slices"
 	"unsafe"
 
 	"github.com/stratix-gateway/stratix/core"
@@ -57,11 +58,33 @@ func appendLate(b []byte, slot uint32, written bool) []byte {
 	return append(b, 0)
 }
 
-// unpack handles all entries of a batch that from has sent.
-func (s *Shard) unpack(from *Shard, b []byte) {
+// unpackAll handles the batches that have come, oldest first, and gives them
+// back. It stops when the turn has taken its share of deliveries: the rest, and
+// with it the credit of those who sent it, waits for the next turn.
+func (s *Shard) unpackAll() {
+	done := 0
+	for _, p := range s.batches {
+		if !s.unpack(p) {
+			break
+		}
+		p.off = 0
+		p.from.returned.push(p)
+		done++
+	}
+	s.batches = slices.Delete(s.batches, 0, done)
+}
+
+// unpack handles the entries of a batch from p.off on; it reports whether it has
+// come to the end.
+func (s *Shard) unpack(p *parcel) bool {
+	from, b := p.from, p.buf[p.off:]
 	for len(b) > 0 {
 		switch b[0] {
 		case entryMessage:
+			if len(s.deliveries) >= turnDeliveries/2 {
+				p.off = len(p.buf) - len(b)
+				return false
+			}
 			flags, slot := b[1], le.Uint32(b[2:])
 			targets, body := int(le.Uint16(b[6:])), int(le.Uint32(b[8:]))
 			b = b[12:]
@@ -90,6 +113,7 @@ func (s *Shard) unpack(from *Shard, b []byte) {
 			panic("shard: a batch holds an entry of an unknown kind")
 		}
 	}
+	return true
 }
 
 // peer is a shard's way to another one.

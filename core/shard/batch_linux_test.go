@@ -2,6 +2,7 @@ package shard
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,7 +39,9 @@ func FuzzBatch(f *testing.F) {
 		}
 		batch = appendMessage(batch, 8, 0, nil, nil)
 		s.turn++
-		s.unpack(other, batch)
+		if !s.unpack(&parcel{from: other, buf: batch}) {
+			t.Fatal("the batch was not unpacked to its end")
+		}
 
 		if len(s.receipts) != 2 || s.receipts[0].slot != 7 || !s.receipts[0].wanted || s.receipts[1].slot != 8 || s.receipts[1].wanted {
 			t.Fatalf("receipts are owed for %+v", s.receipts)
@@ -89,5 +92,39 @@ func TestABatchIsUsedAgain(t *testing.T) {
 				t.Fatalf("%d bytes are in flight to %d", s.peers[i].inFlight, i)
 			}
 		}
+	}
+}
+
+// Fan-outs that come from another shard are bounded in a turn like those of the
+// shard's own clients, and what waits is not given back: its sender stops in the
+// end.
+func TestFanOutsFromAnotherShardAreSpreadOverTurns(t *testing.T) {
+	x := byHand(t, options(), &hooks{}, stageFunc(func(m *core.Message) (core.Verdict, error) {
+		m.Effects.Targets = append(m.Effects.Targets, core.Target{Kind: core.ToPrefix, Name: "member-"})
+		return core.Next, nil
+	}))
+	from, to := x.shards[0], x.shards[1]
+	const members, fanOuts = 256, 40
+	var one *end
+	for i := range members {
+		one = x.connect(x.idOn(1, fmt.Sprint("member-", i, "-")))
+	}
+	a := x.connect(x.idOn(0, "a"))
+	a.send(slices.Repeat([]string{`{"type":0,"messageId":"m","data":1}`}, fanOuts)...)
+	from.step(from.poll.wait(0), x.now)
+	const perTurn = turnDeliveries / 2 / members
+	for left := fanOuts; left > 0; left -= perTurn {
+		before := one.c.seq
+		to.step(to.poll.wait(0), x.now)
+		if n := int(one.c.seq - before); n != min(left, perTurn) {
+			t.Fatalf("%d fan-outs in a turn, want %d of the %d left", n, min(left, perTurn), left)
+		}
+		from.collect()
+		if done := left <= perTurn; done != (from.peers[1].inFlight == 0) {
+			t.Fatalf("%d bytes are in flight with %d fan-outs left", from.peers[1].inFlight, left-perTurn)
+		}
+	}
+	if len(to.batches) != 0 {
+		t.Fatalf("%d batches are left", len(to.batches))
 	}
 }

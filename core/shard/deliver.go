@@ -131,7 +131,7 @@ func (s *Shard) makeRoom(c *session, size int) bool {
 	case DropOldest:
 		// An eighth more than needed, so that a recipient that stays slow does
 		// not cost a move of its queue for each message.
-		s.gone = c.out.dropOldest(s.opt.QueueBytes-s.opt.QueueBytes/8-size, s.gone[:0])
+		s.gone, s.tail = c.out.dropOldest(s.opt.QueueBytes-s.opt.QueueBytes/8-size, s.gone[:0], s.tail)
 		s.forgetDropped(c, s.gone)
 		return c.out.waiting()+size <= s.opt.QueueBytes
 	case Disconnect:

@@ -20,15 +20,20 @@ type drain struct {
 	until   uint32     // tick by which all are
 }
 
+// comeBack is over what time clients are asked to come back at least; each adds
+// half a millisecond, so that many do not come at once.
+const comeBack = 2 * time.Second
+
 // beginDrain says goodbye to every client: each gets a type 6 frame with a
 // moment of its own to come back at, and is closed in its turn.
 func (s *Shard) beginDrain(order *drainOrder) {
 	d := &drain{drainOrder: *order, until: s.wheel.now + ticks(order.within)}
+	spread := int64(comeBack.Milliseconds()) + int64(len(s.dir.byID))/2
 	s.sessions.each(func(c *session) {
 		if c.state != open {
 			return
 		}
-		retryAfter := 100 + rand.Int64N(max(1, order.within.Milliseconds()))
+		retryAfter := 100 + rand.Int64N(spread)
 		s.text = wire.AppendGoodbye(s.text[:0], retryAfter, "drain")
 		s.send(c, s.text)
 		d.leavers = append(d.leavers, readyRef{c, c.serial})

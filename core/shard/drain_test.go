@@ -27,8 +27,12 @@ func TestADrainSaysGoodbyeAndWaitsForTheLast(t *testing.T) {
 		drained := make(chan error, 1)
 		go func() { drained <- g.Drain(t.Context(), 50*time.Millisecond) }()
 		for _, c := range all {
-			if got := c.text(); !strings.HasPrefix(got, `{"type":6,"retryAfter":1`) || !strings.Contains(got, `"reason":"drain"`) {
+			got, retryAfter := c.text(), 0
+			if n, err := fmt.Sscanf(got, `{"type":6,"retryAfter":%d,"reason":"drain"}`, &retryAfter); n != 1 || err != nil {
 				t.Fatalf("got %s", got)
+			}
+			if least, most := 100, 100+int(comeBack.Milliseconds())+len(all); retryAfter < least || retryAfter > most {
+				t.Fatalf("asked to come back after %d ms, want %d to %d", retryAfter, least, most)
 			}
 			c.wantClose(CloseGoingAway, "shutting down")
 		}

@@ -30,6 +30,7 @@ type parcel struct {
 	slot    uint32
 	serial  uint32
 	buf     []byte
+	off     int // parcelBatch: buf[:off] is unpacked
 	client  *Client
 	program *core.Program
 	held    []*core.Message

@@ -35,6 +35,7 @@ func (s *Shard) step(n int, now time.Time) {
 	s.unixMillis = now.UnixMilli()
 	s.turn++
 	s.open()
+	s.unpackAll()
 	s.runReady()
 	for i := range n {
 		if r, ok := s.poll.at(i); ok {
@@ -63,7 +64,7 @@ func (s *Shard) step(n int, now time.Time) {
 // events.
 func (s *Shard) wait(now time.Time) int {
 	switch {
-	case len(s.dirty) > 0 || len(s.ready) > 0 && !s.stuck:
+	case len(s.dirty) > 0 || len(s.batches) > 0 || len(s.ready) > 0 && !s.stuck:
 		return s.poll.wait(0)
 	case s.stuck:
 		return s.poll.wait(1) // the peer gives room back without a wake
@@ -113,8 +114,7 @@ func (s *Shard) open() {
 func (s *Shard) accept(p *parcel) {
 	switch p.kind {
 	case parcelBatch:
-		s.unpack(p.from, p.buf)
-		p.from.returned.push(p)
+		s.batches = append(s.batches, p)
 	case parcelAttach:
 		s.attach(p.client)
 	case parcelProgram:

@@ -80,7 +80,7 @@ func (o *outbound) end() uint64 { return o.start + uint64(len(o.buf)) }
 // returns how many marks are written now; the caller takes them out.
 func (o *outbound) wrote(n int) (done int) {
 	o.off += n
-	if o.off >= 64<<10 && o.off >= len(o.buf)/2 {
+	if o.off >= 16<<10 && o.off >= len(o.buf)/4 {
 		left := copy(o.buf, o.buf[o.off:])
 		o.buf = o.buf[:left]
 		o.start += uint64(o.off)
@@ -110,8 +110,9 @@ func (o *outbound) noteLate(end uint64, who lateNote) {
 // wait, and appends their marks to gone. Frames that stay (a message that is
 // partly written, pongs, acknowledgements, a client's messages to itself) keep
 // their order; a gap frame stands for each run of dropped messages, and takes
-// in the run before if that was not yet written.
-func (o *outbound) dropOldest(limit int, gone []mark) []mark {
+// in the run before if that was not yet written. scratch is a buffer that it
+// returns for the next call.
+func (o *outbound) dropOldest(limit int, gone []mark, scratch []byte) ([]mark, []byte) {
 	first := 0
 	for first < len(o.marks) && o.marks[first].begin < o.written() {
 		first++
@@ -122,7 +123,7 @@ func (o *outbound) dropOldest(limit int, gone []mark) []mark {
 		last++
 	}
 	if last == first {
-		return gone
+		return gone, scratch
 	}
 	dropped := o.marks[first:last]
 	g := o.gap
@@ -132,7 +133,7 @@ func (o *outbound) dropOldest(limit int, gone []mark) []mark {
 		base = g.begin
 	}
 	at := int(base - o.start)
-	tail := append([]byte(nil), o.buf[at:]...)
+	tail := append(scratch[:0], o.buf[at:]...)
 	o.buf = o.buf[:at]
 	from := uint64(0) // in tail: what is before it is in o.buf again, or dropped
 	if merge {
@@ -169,5 +170,5 @@ func (o *outbound) dropOldest(limit int, gone []mark) []mark {
 	}
 	gone = append(gone, o.marks[first:last]...)
 	o.marks = o.marks[:first+copy(o.marks[first:], o.marks[last:])]
-	return gone
+	return gone, tail
 }

@@ -53,7 +53,7 @@ func (p *tape) write(n int) {
 
 func (p *tape) drop(limit int) {
 	before := p.o.waiting()
-	gone := p.o.dropOldest(limit, nil)
+	gone, _ := p.o.dropOldest(limit, nil, nil)
 	for _, m := range gone {
 		if p.gone[m.seq] {
 			p.t.Fatalf("%d was dropped twice", m.seq)

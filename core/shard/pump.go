@@ -34,6 +34,9 @@ const (
 	pumpBytes = 64 << 10
 	// pumpRead is the size of a pump's read buffer.
 	pumpRead = 4 << 10
+	// lastWrite is how long a peer may take for what is left when its time for the
+	// closing handshake is over.
+	lastWrite = 500 * time.Millisecond
 )
 
 // put takes as many of b's bytes as there is room for; ok is false when the
@@ -63,7 +66,7 @@ func (p *pump) finish() {
 // shut ends the connection when what was put is written, or soon: a peer that
 // does not read must not keep it. It is called once.
 func (p *pump) shut() {
-	_ = p.conn.SetWriteDeadline(time.Now().Add(closeWait))
+	_ = p.conn.SetWriteDeadline(time.Now().Add(lastWrite))
 	close(p.ended)
 	p.mu.Lock()
 	defer p.mu.Unlock()

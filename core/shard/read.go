@@ -15,8 +15,9 @@ const (
 	// turn; the rest waits in the ready list.
 	turnMessages = 64
 	// turnDeliveries is after how many deliveries a turn takes no further
-	// messages, so that a fan-out does not keep everybody else waiting.
-	turnDeliveries = 16 << 10
+	// messages, so that a fan-out does not keep everybody else waiting. What comes
+	// from other shards gets half of them.
+	turnDeliveries = 8 << 10
 )
 
 // spent reports whether this turn takes no further messages.

@@ -44,9 +44,10 @@ type Shard struct {
 	retiring []*core.Program // not live any more, with messages still held
 
 	peers      []peer
-	returned   stack   // batches that peers have unpacked
-	blanks     *parcel // those taken back ...
-	blankCount int     // ... and how many
+	returned   stack     // batches that peers have unpacked
+	blanks     *parcel   // those taken back ...
+	batches    []*parcel // from peers, not yet unpacked; oldest first
+	blankCount int       // ... and how many
 
 	// The turn.
 	turn       uint32
@@ -75,6 +76,7 @@ type Shard struct {
 	parts     [][]core.Target // targets by shard
 	groups    []string        // of a type 8 or 9 frame
 	gone      []mark
+	tail      []byte // what dropOldest moves
 	outbounds []*outbound
 	kept      int    // their bytes
 	position  uint64 // where the next outbound begins; see outbound
