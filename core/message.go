@@ -28,6 +28,9 @@ type Message struct {
 	// TTL is how long the message may wait for its recipient, in seconds;
 	// 0 means the gateway's default.
 	TTL uint32
+	// Instructions is how many Lua instructions were spent on it so far: all
+	// functions of its pipeline share one budget.
+	Instructions int
 	// Generation numbers the pipeline that the message began in.
 	Generation uint32
 	// Priority goes from 0 (the default) to 9.

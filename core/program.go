@@ -31,9 +31,15 @@ type Generation struct {
 	Stages []OpenStage
 }
 
-// OpenStage is a stage with what it was opened from. Two generations share the
-// stage when Key is the same.
+// OpenStage is a stage with what it was opened from. A later generation takes
+// it over where it would be opened from the same: Key is equal then.
 type OpenStage struct {
 	Name, Pos, Key string
 	Stage          Stage
+	// Life is shared by all copies of one stage.
+	Life *Life
 }
+
+// Life counts the generations that use a stage: the gateway starts the stage
+// with the first and stops it when the last one is gone.
+type Life struct{ Generations int }

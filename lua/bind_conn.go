@@ -58,7 +58,11 @@ func (in *instance) connID(L *glua.LState) int {
 }
 
 func (in *instance) connAddress(L *glua.LState) int {
-	L.Push(in.boxes.str(in.conn(L).session.Remote.String()))
+	remote := ""
+	if a := in.conn(L).session.Remote; a.IsValid() {
+		remote = a.String()
+	}
+	L.Push(in.boxes.str(remote))
 	return 1
 }
 

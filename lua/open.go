@@ -68,7 +68,7 @@ func (l *load) open(s *spec, opt Options) (core.OpenStage, error) {
 	if err != nil {
 		return core.OpenStage{}, err
 	}
-	return core.OpenStage{Name: s.name, Pos: s.pos, Key: key, Stage: stage}, nil
+	return core.OpenStage{Name: s.name, Pos: s.pos, Key: key, Stage: stage, Life: new(core.Life)}, nil
 }
 
 // takeOver finds a stage of the previous generation that would be opened from

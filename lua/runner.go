@@ -52,17 +52,26 @@ const (
 // call runs fn with a fresh budget and leaves nret results on the VM's stack.
 // The error is a *core.Rejection; it is already logged and counted.
 func (r *runner) call(label string, fn *glua.LFunction, nret int, args ...glua.LValue) error {
+	_, err := r.callAfter(0, label, fn, nret, args...)
+	return err
+}
+
+// callAfter is call with a budget of which spent instructions are used already.
+// It returns how many are used now.
+func (r *runner) callAfter(spent int, label string, fn *glua.LFunction, nret int, args ...glua.LValue) (used int, err error) {
 	v := r.in.vm
-	if v.broken {
-		return errNoVM
-	}
-	err := v.call(fn, nret, args...)
 	r.tally.Calls++
-	r.tally.Instructions += uint64(v.used())
-	if err == nil {
-		return nil
+	if v.broken {
+		r.tally.Errors++
+		return spent, errNoVM
 	}
-	return r.failed(label, err)
+	err = v.callAfter(spent, fn, nret, args...)
+	used = v.used()
+	r.tally.Instructions += uint64(used - spent)
+	if err != nil {
+		return used, r.failed(label, err)
+	}
+	return used, nil
 }
 
 // failed counts and logs err and makes the VM anew when it broke.

@@ -143,3 +143,30 @@ function on_policy() return true end`)
 		t.Errorf("on_policy: %q, no error", refused)
 	}
 }
+
+func TestTheFunctionsOfAPipelineShareTheMessagesBudget(t *testing.T) {
+	p := mustLoad(t, Options{Budget: 5000}, "main.lua", `
+local function work(n) for _ = 1, n do end end
+pipeline {
+  function(msg) work(tonumber(msg:get("data"))) end,
+  function(msg) work(tonumber(msg:get("data"))) end,
+}`).Programs[0]
+	f := func(data, want string) {
+		t.Helper()
+		m := newMessage()
+		m.Data = []byte(data)
+		got := describe(m, p.Pipeline)
+		if got = strings.TrimSuffix(got, " data="+data); got != want {
+			t.Errorf("%s: %s", data, got)
+		}
+		if used := m.Instructions; used < 1000 || used > 5000 {
+			t.Errorf("%s: %d instructions were spent", data, used)
+		}
+	}
+	f(`1000`, `done`)
+	f(`3000`, `error script_error: the route script exceeded its instruction budget at main.lua:2`)
+	f(`1000`, `done`)
+	if s := p.Script; s.Instructions < 2*2*1000+5000 || s.Instructions > 20_000 {
+		t.Errorf("%d instructions were counted", s.Instructions)
+	}
+}

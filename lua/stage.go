@@ -14,7 +14,8 @@ func (s *luaStage) Handle(m *core.Message) (core.Verdict, error) {
 	in := s.run.in
 	h := in.newMessage(m)
 	s.run.client, s.run.message = m.From.ID, m.ID
-	err := s.run.call(s.label, in.pipeline[s.at].fn, 0, &h.object)
+	used, err := s.run.callAfter(m.Instructions, s.label, in.pipeline[s.at].fn, 0, &h.object)
+	m.Instructions = used
 	h.m = nil
 	switch {
 	case err != nil:

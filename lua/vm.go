@@ -126,7 +126,14 @@ func (v *vm) freeze() {
 // be used by Go code that a script called: that calls v.L.Call, within the
 // budget of the call that is running.
 func (v *vm) call(fn *glua.LFunction, nret int, args ...glua.LValue) error {
+	return v.callAfter(0, fn, nret, args...)
+}
+
+// callAfter is call with a budget of which spent instructions are used already;
+// used counts them too.
+func (v *vm) callAfter(spent int, fn *glua.LFunction, nret int, args ...glua.LValue) error {
 	v.budget.reset(v.calls, v.callTime)
+	v.budget.charge(spent)
 	return v.protected(fn, nret, args)
 }
 

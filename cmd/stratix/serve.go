@@ -123,6 +123,8 @@ func (c *serveCmd) Run() error {
 	if err != nil {
 		return err
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // from the first moment on it does not end the process
 	g, err := gateway.Open(opt)
 	if err != nil {
 		return err
@@ -130,7 +132,7 @@ func (c *serveCmd) Run() error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	stopOnSignal(stop, log)
-	reloadOnHangup(ctx, g)
+	go reloadOnHangup(hangup, g)
 	return g.Run(ctx)
 }
 
@@ -147,21 +149,11 @@ func stopOnSignal(stop func(), log *slog.Logger) {
 	}()
 }
 
-// reloadOnHangup loads the scripts again at each SIGHUP until ctx ends.
-func reloadOnHangup(ctx context.Context, g *gateway.Gateway) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	go func() {
-		defer signal.Stop(hangup)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-hangup:
-				_ = g.Reload("signal") // logged there
-			}
-		}
-	}()
+// reloadOnHangup loads the scripts again at each SIGHUP.
+func reloadOnHangup(hangup <-chan os.Signal, g *gateway.Gateway) {
+	for range hangup {
+		_ = g.Reload("signal") // logged there
+	}
 }
 
 func (c *serveCmd) logger(w io.Writer) *slog.Logger {

@@ -200,8 +200,9 @@ func (g *Gateway) shutdown() error {
 	// The clients leave over half of the time, or less: the rest is for farewells.
 	err := g.shards.Drain(ctx, max(0, min(g.opt.DrainTimeout/2, g.opt.DrainTimeout-farewellTime)))
 	err = errors.Join(err, g.server.Shutdown(ctx))
+	g.scripts.freeze()
 	g.shards.Stop()
-	err = errors.Join(err, g.scripts.close(ctx))
+	err = errors.Join(err, g.scripts.close())
 	if err != nil {
 		g.log.Error("shut down, not cleanly", "took", time.Since(began).String(), "error", err)
 		return fmt.Errorf("shutdown: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
@@ -19,8 +20,10 @@ type scripts struct {
 	live     *core.Generation
 	snapshot reload.Snapshot // of the live generation
 	first    reload.Snapshot // of the folder, as it was at the start
-	number   uint32          // of the last generation that was tried
+	closed   bool            // nothing goes live any more
 	retired  sync.WaitGroup  // generations whose stages are still to be stopped
+
+	number atomic.Uint32 // of the last attempt to build a generation
 
 	record sync.Mutex // guards what follows; taken for moments only
 	last   Attempt
@@ -30,7 +33,7 @@ type scripts struct {
 	generation uint32
 	since      time.Time
 	hash       string
-	stages     []StageInfo
+	stages     []string
 	policy     bool
 	lastGood   bool // it stands in for a folder that did not load
 }
@@ -49,12 +52,6 @@ type Attempt struct {
 	Generation uint32    `json:"generation"`
 	Millis     float64   `json:"millis"`
 	Problems   []string  `json:"problems,omitempty"`
-}
-
-// StageInfo is a stage of the live generation.
-type StageInfo struct {
-	Name  string `json:"name"`
-	Place string `json:"place,omitempty"`
 }
 
 // The results of an attempt.
@@ -95,7 +92,7 @@ func (g *Gateway) firstGeneration() (*core.Generation, error) {
 	g.log.Error("THE SCRIPTS FOLDER IS BROKEN: serving the last good generation instead; mend the folder and save",
 		"scripts", g.dir, "saved", good.Saved)
 	g.wentLive(gen, good.snapshot(), "start", began)
-	g.rejected("start", began, err)
+	g.rejected(gen.Number-1, "start", began, err)
 	sc.lastGood = true
 	return gen, nil
 }
@@ -104,90 +101,54 @@ func (g *Gateway) firstGeneration() (*core.Generation, error) {
 // is alone.
 func (g *Gateway) build(snap reload.Snapshot) (*core.Generation, error) {
 	sc := &g.scripts
-	sc.number++
-	gen, err := g.opt.Load(snap, sc.number, g.env, sc.live)
+	gen, err := g.opt.Load(snap, sc.number.Add(1), g.env, sc.live)
 	if err != nil {
 		return nil, err
 	}
-	return gen, startStages(gen, sc.live)
-}
-
-// startStages starts the stages that previous does not have. After an error
-// those that were started are stopped.
-func startStages(gen, previous *core.Generation) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stageTime)
-	defer cancel()
-	var started []core.OpenStage
-	for _, s := range gen.Stages {
-		starter, ok := s.Stage.(core.Starter)
-		if !ok || uses(previous, s.Key) {
-			continue
-		}
-		if err := starter.Start(ctx); err != nil {
-			return errors.Join(fmt.Errorf("%s: stage.%s: start: %w", s.Pos, s.Name, err), stopStages(ctx, started))
-		}
-		started = append(started, s)
-	}
-	return nil
-}
-
-// stageTime bounds the start and the stop of a generation's stages.
-const stageTime = 10 * time.Second
-
-func stopStages(ctx context.Context, stages []core.OpenStage) error {
-	var errs []error
-	for i := len(stages) - 1; i >= 0; i-- {
-		if stopper, ok := stages[i].Stage.(core.Stopper); ok {
-			if err := stopper.Stop(ctx); err != nil {
-				errs = append(errs, fmt.Errorf("%s: stage.%s: stop: %w", stages[i].Pos, stages[i].Name, err))
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// uses reports whether gen has the stage with this key.
-func uses(gen *core.Generation, key string) bool {
-	if gen == nil {
-		return false
-	}
-	for _, s := range gen.Stages {
-		if s.Key == key {
-			return true
-		}
-	}
-	return false
+	return gen, startStages(gen)
 }
 
 // Reload reads the scripts folder and makes its content live. trigger says who
 // asked. After an error the live generation stays.
 func (g *Gateway) Reload(trigger string) error {
+	sc := &g.scripts
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	// Read under the lock: what a save makes live meanwhile must not be replaced
+	// by what the folder held before.
 	snap, err := reload.Read(g.opt.Scripts)
 	if err != nil {
-		g.rejected(trigger, time.Now(), err)
+		g.rejected(sc.number.Load(), trigger, time.Now(), err)
 		return err
 	}
 	return g.apply(snap, trigger)
 }
 
-// apply makes a snapshot live.
+// errClosed is what an attempt gets while the gateway shuts down.
+var errClosed = errors.New("the gateway is shutting down")
+
+// apply makes a snapshot live. The caller holds sc.mu.
 func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 	sc := &g.scripts
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
+	if sc.closed {
+		return errClosed
+	}
 	began := time.Now()
 	if snap.Hash == sc.snapshot.Hash {
 		text := "scripts are unchanged"
 		if sc.report().last.Result == resultRejected {
 			text = "scripts are mended: the folder holds what is live"
 		}
+		sc.record.Lock()
+		sc.lastGood = false // the folder holds it too
+		sc.record.Unlock()
 		g.note(Attempt{Trigger: trigger, Result: resultUnchanged, Generation: sc.live.Number}, began)
 		g.log.Info(text, "generation", sc.live.Number, "trigger", trigger)
 		return nil
 	}
 	gen, err := g.build(snap)
 	if err != nil {
-		g.rejected(trigger, began, err)
+		g.rejected(sc.number.Load(), trigger, began, err)
 		return err
 	}
 	old := sc.live
@@ -201,69 +162,14 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 	return nil
 }
 
-// expect prepares for the departure of a generation from all shards.
-func (sc *scripts) expect(generation uint32, shards int) <-chan struct{} {
-	sc.record.Lock()
-	defer sc.record.Unlock()
-	d := &departure{shards: shards, gone: make(chan struct{})}
-	sc.leaves[generation] = d
-	return d.gone
-}
-
-// released is called by each shard when it has let a generation go.
-func (sc *scripts) released(generation uint32) {
-	sc.record.Lock()
-	defer sc.record.Unlock()
-	d := sc.leaves[generation]
-	if d == nil {
-		return
-	}
-	if d.shards--; d.shards == 0 {
-		delete(sc.leaves, generation)
-		close(d.gone)
-	}
-}
-
-// retire stops the stages of a generation that the live one does not use.
-func (g *Gateway) retire(old *core.Generation) {
-	sc := &g.scripts
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
-	var unused []core.OpenStage
-	for _, s := range old.Stages {
-		if !uses(sc.live, s.Key) {
-			unused = append(unused, s)
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), stageTime)
-	defer cancel()
-	if err := stopStages(ctx, unused); err != nil {
-		g.log.Error("a stage of an old generation did not stop cleanly", "generation", old.Number, "error", err)
-	}
-}
-
-// close stops the stages of the live generation, after the shards have stopped.
-func (sc *scripts) close(ctx context.Context) error {
-	sc.record.Lock()
-	for n, d := range sc.leaves { // their shards will not report any more
-		delete(sc.leaves, n)
-		close(d.gone)
-	}
-	sc.record.Unlock()
-	sc.retired.Wait()
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
-	return stopStages(ctx, sc.live.Stages)
-}
-
 // wentLive notes that a generation is live and keeps it as the last good one.
 func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, trigger string, began time.Time) {
 	sc := &g.scripts
 	sc.live, sc.snapshot = gen, snap
-	var stages []StageInfo
+	var stages []string
 	for i := range gen.Programs[0].Pipeline.Len() {
 		name, _ := gen.Programs[0].Pipeline.Stage(i)
-		stages = append(stages, StageInfo{Name: name})
+		stages = append(stages, name)
 	}
 	hash, policy := fmt.Sprintf("%x", snap.Hash[:6]), gen.Programs[0].HasPolicy
 	sc.record.Lock()
@@ -282,10 +188,11 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, trigger s
 	}
 }
 
-// rejected notes that an attempt failed, a log line for each problem.
-func (g *Gateway) rejected(trigger string, began time.Time, err error) {
+// rejected notes that the attempt with this number failed, a log line for each
+// problem.
+func (g *Gateway) rejected(number uint32, trigger string, began time.Time, err error) {
 	problems := lines(err)
-	g.note(Attempt{Trigger: trigger, Result: resultRejected, Generation: g.scripts.number, Problems: problems}, began)
+	g.note(Attempt{Trigger: trigger, Result: resultRejected, Generation: number, Problems: problems}, began)
 	for _, p := range problems {
 		g.log.Error("scripts rejected: what is live stays", "problem", p, "trigger", trigger)
 	}
@@ -307,8 +214,12 @@ func (g *Gateway) note(a Attempt, began time.Time) time.Duration {
 func (g *Gateway) watchScripts(ctx context.Context) error {
 	folder := reload.Folder{Dir: g.opt.Scripts, Log: g.log}
 	err := folder.Watch(ctx, g.scripts.first,
-		func(snap reload.Snapshot) { _ = g.apply(snap, "save") },
-		func(err error) { g.rejected("save", time.Now(), err) })
+		func(snap reload.Snapshot) {
+			g.scripts.mu.Lock()
+			defer g.scripts.mu.Unlock()
+			_ = g.apply(snap, "save") // noted there
+		},
+		func(err error) { g.rejected(g.scripts.number.Load(), "save", time.Now(), err) })
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("watch %s: %w", g.opt.Scripts, err)
 	}

@@ -21,14 +21,14 @@ type Status struct {
 	MessagesIn  uint64    `json:"messagesIn"`
 	MessagesOut uint64    `json:"messagesOut"`
 	Scripts     struct {
-		Folder     string      `json:"folder"`
-		Generation uint32      `json:"generation"` // the live one
-		Since      time.Time   `json:"since"`
-		Hash       string      `json:"hash"`
-		Stages     []StageInfo `json:"stages"`
-		Policy     bool        `json:"policy"`   // an on_policy hook decides who may send to whom
-		LastGood   bool        `json:"lastGood"` // it stands in for a folder that did not load at the start
-		Last       Attempt     `json:"last"`     // the last attempt to change it
+		Folder     string    `json:"folder"`
+		Generation uint32    `json:"generation"` // the live one
+		Since      time.Time `json:"since"`
+		Hash       string    `json:"hash"`
+		Stages     []string  `json:"stages"`
+		Policy     bool      `json:"policy"`   // an on_policy hook decides who may send to whom
+		LastGood   bool      `json:"lastGood"` // it stands in for a folder that did not load at the start
+		Last       Attempt   `json:"last"`     // the last attempt to change it
 	} `json:"scripts"`
 }
 
@@ -51,7 +51,7 @@ type scriptsReport struct {
 	generation uint32
 	since      time.Time
 	hash       string
-	stages     []StageInfo
+	stages     []string
 	policy     bool
 	lastGood   bool
 	last       Attempt

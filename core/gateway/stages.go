@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+)
+
+// stageTime bounds the start, and the stop, of a generation's stages.
+const stageTime = 10 * time.Second
+
+// startStages counts gen as a user of its stages and starts those that had
+// none. After an error nothing of it is left.
+func startStages(gen *core.Generation) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stageTime)
+	defer cancel()
+	for i, s := range gen.Stages {
+		s.Life.Generations++
+		starter, ok := s.Stage.(core.Starter)
+		if !ok || s.Life.Generations > 1 {
+			continue
+		}
+		if err := starter.Start(ctx); err != nil {
+			s.Life.Generations--
+			return errors.Join(fmt.Errorf("%s: stage.%s: start: %w", s.Pos, s.Name, err), stopStages(gen.Stages[:i]))
+		}
+	}
+	return nil
+}
+
+// stopStages ends a generation's use of its stages and stops those that have no
+// user left, the last ones first.
+func stopStages(stages []core.OpenStage) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stageTime)
+	defer cancel()
+	var errs []error
+	for i := len(stages) - 1; i >= 0; i-- {
+		s := stages[i]
+		s.Life.Generations--
+		stopper, ok := s.Stage.(core.Stopper)
+		if !ok || s.Life.Generations > 0 {
+			continue
+		}
+		if err := stopper.Stop(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: stage.%s: stop: %w", s.Pos, s.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// expect prepares for the departure of a generation from all shards.
+func (sc *scripts) expect(generation uint32, shards int) <-chan struct{} {
+	sc.record.Lock()
+	defer sc.record.Unlock()
+	d := &departure{shards: shards, gone: make(chan struct{})}
+	sc.leaves[generation] = d
+	return d.gone
+}
+
+// released is called by each shard when it has let a generation go.
+func (sc *scripts) released(generation uint32) {
+	sc.record.Lock()
+	defer sc.record.Unlock()
+	d := sc.leaves[generation]
+	if d == nil {
+		return
+	}
+	if d.shards--; d.shards == 0 {
+		delete(sc.leaves, generation)
+		close(d.gone)
+	}
+}
+
+// retire lets go of a generation that no shard uses any more.
+func (g *Gateway) retire(old *core.Generation) {
+	sc := &g.scripts
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if err := stopStages(old.Stages); err != nil {
+		g.log.Error("a stage of an old generation did not stop cleanly", "generation", old.Number, "error", err)
+	}
+}
+
+// freeze keeps everything as it is: it waits for an attempt that is under way,
+// and later ones fail.
+func (sc *scripts) freeze() {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	sc.closed = true
+}
+
+// close lets go of all generations, after freeze and after the shards have
+// stopped.
+func (sc *scripts) close() error {
+	sc.record.Lock()
+	for n, d := range sc.leaves { // their shards will not report any more
+		delete(sc.leaves, n)
+		close(d.gone)
+	}
+	sc.record.Unlock()
+	sc.retired.Wait()
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	return stopStages(sc.live.Stages)
+}
