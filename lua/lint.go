@@ -34,6 +34,7 @@ type linter struct {
 	defined  map[string]int // globals of this file -> line
 	locals   []local        // the visible ones, innermost last
 	depth    int            // of functions
+	base     int            // the outermost one whose locals live no longer than this call
 	problems []Problem
 }
 
@@ -50,8 +51,8 @@ type local struct {
 type kind uint8
 
 const (
-	own     kind = iota // a local of the function at hand
-	upvalue             // a local of a function around it
+	own     kind = iota // a local of the function at hand, or of those it is a callback in
+	upvalue             // a local outside of it
 	global              // a global of the script
 	library             // a global that scripts must not change
 	unknown
@@ -82,7 +83,7 @@ func (l *linter) resolve(name string) reference {
 		switch {
 		case found.shared.kind != own:
 			return found.shared
-		case found.depth != l.depth:
+		case found.depth < l.base:
 			return reference{upvalue, name}
 		}
 		return reference{own, name}
@@ -150,7 +151,7 @@ func (l *linter) use(line int, name string) {
 // assign checks `name = ...`.
 func (l *linter) assign(line int, name string, value ast.Expr) {
 	if found := l.find(name); found != nil {
-		if found.depth != l.depth {
+		if found.depth < l.base {
 			l.report(line, "assignment to '%s', a local outside of this function: %s", name, lostState)
 			return
 		}

@@ -55,6 +55,12 @@ func TestLint(t *testing.T) {
 	f("local c = {}\nreturn function(x) table.insert(c, x) end", "main.lua:2: assignment to a field of 'c', a local outside of this function"+lost)
 	f("local c = {}\nreturn function(x) rawset(c.d, x, 1) end", "main.lua:2: assignment to a field of 'c', a local outside of this function"+lost)
 	f("local c = {}\nreturn function(x) c[x], x = 1, 2 end", "main.lua:2: assignment to a field of 'c', a local outside of this function"+lost)
+	// A callback lives as long as the call that it is an argument of.
+	f("return function(s) local n, t = 0, {} s:gsub('%a', function(w) n = n + 1 t[n] = w end) return n end")
+	f("function each() end\nreturn function(s) local n = 0 each(s, function(x) each(x, function() n = n + 1 end) end) end")
+	f("return function() local n = 0 return function() n = n + 1 end end", "main.lua:1: assignment to 'n', a local outside of this function"+lost)
+	f("local n = 0\nfunction f(s) s:gsub('a', function() n = n + 1 end) end", "main.lua:2: assignment to 'n', a local outside of this function"+lost)
+	f("local n = 0\nstring.gsub('a', 'a', function() n = n + 1 end)", "main.lua:2: assignment to 'n', a local outside of this function"+lost)
 	f("local c = {}\ntable.insert(c, 1) c.x = 1 function c.f() end function c:g() self.x = 1 end")
 	f("return function(msg) local t = {} t.x = 1 msg.y = 2 table.insert(t, 1) local u = t u.z = 1 end")
 	f("local function f() return {} end\nreturn function() f().x = 1 end")

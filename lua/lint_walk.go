@@ -148,6 +148,24 @@ func (l *linter) funcDef(s *ast.FuncDefStmt) {
 }
 
 func (l *linter) function(fn *ast.FunctionExpr, method bool) {
+	base := l.base
+	l.base = l.depth + 1
+	l.body(fn, method)
+	l.base = base
+}
+
+// callback walks a function that is written as the argument of a call in
+// another function, such as that of string.gsub: it lives as long as the call,
+// so the locals around it are as good as its own.
+func (l *linter) callback(fn *ast.FunctionExpr) {
+	if l.depth == 0 {
+		l.function(fn, false)
+		return
+	}
+	l.body(fn, false)
+}
+
+func (l *linter) body(fn *ast.FunctionExpr, method bool) {
 	l.scope(func() {
 		l.depth++
 		if method {
@@ -175,7 +193,13 @@ func (l *linter) expr(e ast.Expr) {
 		l.function(x, false)
 	case *ast.FuncCallExpr:
 		l.change(x)
-		l.exprs(operands(e))
+		for _, operand := range operands(e) {
+			if fn, ok := operand.(*ast.FunctionExpr); ok {
+				l.callback(fn)
+			} else {
+				l.expr(operand)
+			}
+		}
 	default:
 		l.exprs(operands(e))
 	}
