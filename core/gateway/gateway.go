@@ -127,16 +127,13 @@ func (g *Gateway) start() error {
 		Origins:          g.opt.Origins,
 		Deflate:          g.opt.Deflate,
 		Transport:        g.opt.Transport,
-		Attach: func(c server.Client) error {
-			g.shards.Attach(client(c))
-			return nil
-		},
-		Pump:    func(c server.Client) { g.shards.Pump(c.Conn, client(c)) },
-		Ready:   g.ready.Load,
-		Metrics: g.writeMetrics,
-		Status:  func() any { return g.status() },
-		Reload:  func() error { return g.Reload("api") },
-		Log:     g.log,
+		Attach:           func(c server.Client) { g.shards.Attach(client(c)) },
+		Pump:             func(c server.Client) { g.shards.Pump(c.Conn, client(c)) },
+		Ready:            g.ready.Load,
+		Metrics:          g.writeMetrics,
+		Status:           func() any { return g.status() },
+		Reload:           func() error { return g.Reload("api") },
+		Log:              g.log,
 	})
 	return nil
 }
@@ -197,8 +194,9 @@ func (g *Gateway) shutdown() error {
 	g.log.Info("shutting down: saying goodbye to all clients", "within", g.opt.DrainTimeout.String())
 	ctx, cancel := context.WithTimeout(context.Background(), g.opt.DrainTimeout)
 	defer cancel()
-	// The clients leave over half of the time, or less: the rest is for farewells.
-	err := g.shards.Drain(ctx, max(0, min(g.opt.DrainTimeout/2, g.opt.DrainTimeout-farewellTime)))
+	// The clients are told to go over half of the time; who is left near its end
+	// is cut off.
+	err := g.shards.Drain(ctx, g.opt.DrainTimeout/2, g.opt.DrainTimeout*4/5)
 	err = errors.Join(err, g.server.Shutdown(ctx))
 	g.scripts.freeze()
 	g.shards.Stop()
@@ -210,10 +208,6 @@ func (g *Gateway) shutdown() error {
 	g.log.Info("shut down", "took", time.Since(began).String())
 	return nil
 }
-
-// farewellTime is left of DrainTimeout after the last client was told to go: it
-// may not answer, and a stranger may not end its handshake.
-const farewellTime = 5 * time.Second
 
 func (g *Gateway) closeListeners() {
 	_ = g.public.Close()

@@ -11,6 +11,4 @@ func duplicate(net.Conn) (int, error) {
 	return -1, errors.New("duplicate the descriptor: this system needs the goroutine transport")
 }
 
-func closeDescriptor(int) {}
-
 func makePrivate(uintptr) {}

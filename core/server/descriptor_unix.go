@@ -37,8 +37,6 @@ func duplicate(c net.Conn) (int, error) {
 	return fd, nil
 }
 
-func closeDescriptor(fd int) { _ = unix.Close(fd) }
-
 // makePrivate keeps others from a socket's file that is about to be bound.
 // Systems that refuse it get their mode after the bind.
 func makePrivate(fd uintptr) { _ = unix.Fchmod(int(fd), 0o600) }

@@ -20,14 +20,13 @@ const (
 	full                         // MaxConnections
 	addressFull                  // MaxPerAddress
 	noDescriptor                 // duplicating the descriptor failed
-	notAttached                  // Attach returned an error
 	refusals                     // how many there are
 )
 
 // String is the metric label.
 func (r refusal) String() string {
 	return [...]string{"not_websocket", "bad_handshake", "bad_client_id", "foreign_origin", "draining",
-		"full", "address_full", "no_descriptor", "not_attached"}[r]
+		"full", "address_full", "no_descriptor"}[r]
 }
 
 // refuse counts an upgrade that does not happen and answers it.

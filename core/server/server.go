@@ -55,9 +55,8 @@ type Options struct {
 	// Transport is Epoll or Goroutine.
 	Transport string
 
-	// Attach takes a client over and returns at once. After an error the client
-	// is the Server's again, which turns it away.
-	Attach func(c Client) error
+	// Attach takes a client over and returns at once.
+	Attach func(c Client)
 	// Pump serves a client and returns when the connection is done. The Server
 	// closes c.Conn then.
 	Pump func(c Client)

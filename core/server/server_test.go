@@ -30,7 +30,7 @@ func start(t *testing.T, change func(*Options)) *gateway {
 	opt := Options{
 		HandshakeTimeout: 5 * time.Second,
 		Transport:        Epoll,
-		Attach:           func(c Client) error { g.clients <- c; return nil },
+		Attach:           func(c Client) { g.clients <- c },
 		Ready:            func() bool { return !g.draining.Load() },
 		Metrics: func(w io.Writer, admin bool) {
 			if admin {
@@ -257,10 +257,9 @@ func TestShutdownBeforeServe(t *testing.T) {
 func TestShutdownWaitsForAttach(t *testing.T) {
 	entered, release := make(chan Client), make(chan struct{})
 	g := start(t, func(o *Options) {
-		o.Attach = func(c Client) error {
+		o.Attach = func(c Client) {
 			entered <- c
 			<-release
-			return nil
 		}
 	})
 	p := dial(t, g.publicAddr)

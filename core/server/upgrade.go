@@ -173,12 +173,8 @@ func (s *Server) handOver(ws *websocket.Conn, c *conn, client Client) {
 		s.turnAway(ws, client, noDescriptor, err)
 		return
 	}
-	if err := s.opt.Attach(client); err != nil {
-		closeDescriptor(client.FD)
-		s.turnAway(ws, client, notAttached, err)
-		return
-	}
 	s.upgraded.Add(1)
+	s.opt.Attach(client)
 }
 
 // turnAway closes a connection that was upgraded already: code 1013 asks the

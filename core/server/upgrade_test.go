@@ -240,15 +240,6 @@ func TestFailedDuplicate(t *testing.T) {
 	g.turnedAway(t, noDescriptor)
 }
 
-func TestFailedAttach(t *testing.T) {
-	before := descriptors(t)
-	t.Run("", func(t *testing.T) {
-		g := start(t, func(o *Options) { o.Attach = func(Client) error { return errors.New("no room") } })
-		g.turnedAway(t, notAttached)
-	})
-	eventually(t, "all descriptors are closed", func() bool { return descriptors(t) <= before })
-}
-
 // turnedAway expects that a client gets close code 1013 after its handshake.
 func (g *gateway) turnedAway(t *testing.T, why refusal) {
 	t.Helper()
