@@ -98,10 +98,10 @@ func (m *Message) Own(o Owner, h Held) {
 
 // Held is what a shard remembers of a message that a stage holds.
 type Held struct {
-	Pipeline *Pipeline // the pipeline that the message began in
-	Slot     uint32    // the sender's session: its slot ...
-	Serial   uint32    // ... and the slot's serial number
-	Err      error     // set by the stage before Resume: rejects the message
+	Program *Program // what the message began in: it ends in no other
+	Slot    uint32   // the sender's session: its slot ...
+	Serial  uint32   // ... and the slot's serial number
+	Err     error    // set by the stage before Resume: rejects the message
 }
 
 // Held returns what Own noted.

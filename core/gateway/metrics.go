@@ -26,8 +26,8 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_connections_opened_total", sum.Opened)
 	counter("stratix_connections_closed_total", sum.Closed)
 	for _, l := range []labelled{
-		{"replaced", sum.Replaced}, {"idle", sum.Idle}, {"slow", sum.Slow},
-		{"refused", sum.Refused}, {"protocol", sum.Protocol},
+		{"left", sum.Left}, {"lost", sum.Lost}, {"replaced", sum.Replaced}, {"idle", sum.Idle}, {"slow", sum.Slow},
+		{"stalled", sum.Stalled}, {"refused", sum.Refused}, {"protocol", sum.Protocol}, {"drain", sum.Drained},
 	} {
 		counter(fmt.Sprintf("stratix_connections_ended_total{cause=%q}", l.label), l.value)
 	}

@@ -140,12 +140,14 @@ func (s *Shard) makeRoom(c *session, size int) bool {
 	return false
 }
 
-// forgetDropped settles messages that dropOldest took out of c's queue.
+// forgetDropped settles messages that dropOldest took out of c's queue. Those
+// of this turn become refusals.
 func (s *Shard) forgetDropped(c *session, gone []mark) {
-	s.count.Dropped += uint64(len(gone))
 	for _, m := range gone {
 		if m.turn == s.turn {
 			s.deliveries[m.delivery].end = 0
+		} else {
+			s.count.Dropped++
 		}
 		s.settleLate(c.out, m, false)
 	}
@@ -164,13 +166,12 @@ func (s *Shard) reap() {
 		s.doomed = s.doomed[:len(s.doomed)-1]
 		switch c.state {
 		case broken:
-			s.retire(c, "lost")
+			s.retire(c, causeLost)
 			s.end(c)
 		case over:
 			s.end(c)
 		case open:
-			s.count.Slow++
-			s.abandon(c, CloseSlow, "too slow: the queue is full", "slow")
+			s.abandon(c, CloseSlow, "too slow: the queue is full", causeSlow)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func TestADrainIsPaced(t *testing.T) {
 		all = append(all, x.connect(fmt.Sprint("c", i)))
 	}
 	done := 0
-	s.inbox.post(&parcel{kind: parcelDrain, drain: &drainOrder{within: 10 * tickLength, done: func() { done++ }}})
+	s.inbox.post(&parcel{kind: parcelDrain, drain: &drainOrder{pace: 10 * tickLength, within: time.Minute, done: func() { done++ }}})
 	x.turn(2)
 	closed := func() (n int) {
 		for _, e := range all {
@@ -61,7 +61,7 @@ func TestADrainEndsWithTheLastClient(t *testing.T) {
 	x := byHand(t, oneShard(), &hooks{})
 	done := 0
 	a, b := x.connect("a"), x.connect("b")
-	x.shards[0].inbox.post(&parcel{kind: parcelDrain, drain: &drainOrder{within: time.Hour, done: func() { done++ }}})
+	x.shards[0].inbox.post(&parcel{kind: parcelDrain, drain: &drainOrder{pace: time.Hour, within: time.Hour, done: func() { done++ }}})
 	x.turn(1)
 	a.close()
 	x.turn(1)
@@ -74,4 +74,57 @@ func TestADrainEndsWithTheLastClient(t *testing.T) {
 		t.Fatalf("done was called %d times", done)
 	}
 	x.pass(time.Second) // the order still names them
+}
+
+// Who does not answer, or does not even read, is cut off when the time is over,
+// before the wait for its close frame would be.
+func TestADrainCutsOffWhoIsLeft(t *testing.T) {
+	h := &hooks{}
+	why := farewells(h)
+	x := byHand(t, queued(DropOldest), h)
+	s := x.shards[0]
+	mute, deaf, polite := x.connect("mute"), x.connect("deaf"), x.connect("polite")
+	p, _ := x.connectPump("pumped")
+	for i := range 10 {
+		polite.sendAll(x, blob("deaf", i, 5<<10, ""))
+	}
+	polite.got()
+	done := 0
+	s.inbox.post(&parcel{kind: parcelDrain, drain: &drainOrder{pace: tickLength, within: 4*tickLength + 1, done: func() { done++ }}})
+	x.turn(2)
+	polite.sendClose(1001)
+	x.pass(3 * tickLength)
+	if done != 0 || x.left != 1 {
+		t.Fatalf("done was called %d times and %d places were given back, before the end", done, x.left)
+	}
+	x.pass(tickLength)
+	if done != 1 || x.left != 4 {
+		t.Fatalf("done was called %d times, %d places were given back", done, x.left)
+	}
+	for _, e := range []*end{mute, deaf} {
+		if got := e.got(); got[len(got)-1] != "end" {
+			t.Fatalf("the connection is open after %q", got)
+		}
+	}
+	if until := p.conn.(*deadlined).until; until.After(time.Now()) {
+		t.Fatalf("the pump may write until %v", until)
+	}
+	if len(*why) != 4 || s.count.Drained != 4 || s.count.Closed != 4 {
+		t.Fatalf("on_disconnect was called with %q; counted %+v", *why, s.count)
+	}
+}
+
+// A pace that is longer than the whole time ends with it.
+func TestADrainsPaceIsBoundedByItsEnd(t *testing.T) {
+	x := byHand(t, oneShard(), &hooks{})
+	for i := range 10 {
+		x.connect(fmt.Sprint("c", i))
+	}
+	done := 0
+	x.shards[0].inbox.post(&parcel{kind: parcelDrain, drain: &drainOrder{pace: time.Hour, within: time.Second, done: func() { done++ }}})
+	x.turn(1)
+	x.pass(time.Second)
+	if n := x.shards[0].count; done != 1 || n.Drained != 10 {
+		t.Fatalf("done was called %d times, %d were drained", done, n.Drained)
+	}
 }

@@ -25,7 +25,7 @@ func TestADrainSaysGoodbyeAndWaitsForTheLast(t *testing.T) {
 		}
 		g.await(10)
 		drained := make(chan error, 1)
-		go func() { drained <- g.Drain(t.Context(), 50*time.Millisecond) }()
+		go func() { drained <- g.Drain(t.Context(), 50*time.Millisecond, patience) }()
 		for _, c := range all {
 			got, retryAfter := c.text(), 0
 			if n, err := fmt.Sscanf(got, `{"type":6,"retryAfter":%d,"reason":"drain"}`, &retryAfter); n != 1 || err != nil {
@@ -56,11 +56,26 @@ func TestADrainEndsWhenItsTimeIsOver(t *testing.T) {
 		g.await(1)
 		ctx, cancel := context.WithCancel(t.Context())
 		drained := make(chan error, 1)
-		go func() { drained <- g.Drain(ctx, time.Hour) }()
+		go func() { drained <- g.Drain(ctx, time.Hour, time.Hour) }()
 		cancel()
 		if err := <-drained; !errors.Is(err, context.Canceled) {
 			t.Fatalf("got %v", err)
 		}
+	})
+}
+
+// No client answers, and the drain ends by itself.
+func TestADrainEndsThoughNobodyAnswers(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, transport string) {
+		g := start(t, transport, options(), &hooks{})
+		g.connect("a")
+		g.connect("b")
+		g.await(2)
+		if err := g.Drain(t.Context(), 0, time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		g.places.waitFor(0)
+		g.pumps.Wait()
 	})
 }
 
@@ -106,7 +121,7 @@ func TestStopEndsEverything(t *testing.T) {
 		held.send(`{"type":0,"data":"hold"}`)
 		g.await(2)
 		drained := make(chan error, 1)
-		go func() { drained <- g.Drain(context.Background(), time.Hour) }()
+		go func() { drained <- g.Drain(context.Background(), time.Hour, time.Hour) }()
 		if got := a.text(); !strings.HasPrefix(got, `{"type":6`) {
 			t.Fatalf("got %s", got)
 		}
@@ -126,7 +141,7 @@ func TestStopEndsEverything(t *testing.T) {
 		if op, _, err := late.next(); op != frame.OpClose || err != nil {
 			t.Fatalf("a late client got op %d, %v", op, err)
 		}
-		if err := g.Drain(t.Context(), 0); err != nil {
+		if err := g.Drain(t.Context(), 0, 0); err != nil {
 			t.Fatal(err)
 		}
 		g.places.waitFor(0)

@@ -59,6 +59,8 @@ func (s *Shard) report(slot uint32, c wire.Counts) {
 	f.counts.Queued += c.Queued
 	f.counts.Offline += c.Offline
 	f.counts.Refused += c.Refused
+	s.count.Offline += uint64(c.Offline)
+	s.count.Overflow += uint64(c.Refused)
 	if f.shards--; f.shards > 0 {
 		return
 	}
@@ -105,10 +107,8 @@ func (s *Shard) answer(f *flight) {
 	}
 	switch {
 	case n.Delivered+n.Queued == 0 && n.Refused > 0:
-		s.count.Overflow++
 		s.sendError(c, id, "overflow", "the recipient's queue is full")
 	case n.Delivered+n.Queued == 0:
-		s.count.Offline++
 		s.sendError(c, id, "offline", "no recipient is connected")
 	case id == nil:
 		// Without a messageId there is nothing to acknowledge.

@@ -84,6 +84,22 @@ func (d *directory) join(c *session, name string) bool {
 	return true
 }
 
+// joinAll makes c a member of all the groups, or of none that it was not in
+// before; then it reports false.
+func (d *directory) joinAll(c *session, names []string) bool {
+	before := len(c.groups)
+	for _, name := range names {
+		if d.join(c, name) {
+			continue
+		}
+		for len(c.groups) > before {
+			d.leaveAt(c, len(c.groups)-1)
+		}
+		return false
+	}
+	return true
+}
+
 func (d *directory) leave(c *session, name string) {
 	for i, m := range c.groups {
 		if m.group.name == name {

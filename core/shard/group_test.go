@@ -1,12 +1,15 @@
 package shard
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stratix-gateway/stratix/core"
 )
 
 // under lists the IDs of a prefix walk.
@@ -162,5 +165,75 @@ func TestAClientIsInSoManyGroups(t *testing.T) {
 	d.leave(c, "7")
 	if !d.join(c, "more") {
 		t.Fatal("it cannot join after it left one")
+	}
+}
+
+// A message joins its sender to all of its groups, or is rejected whole.
+func TestAScriptsJoinsAreAllOrNone(t *testing.T) {
+	type order struct{ Join, Leave []string }
+	g := start(t, "epoll", options(), &hooks{}, stageFunc(func(m *core.Message) (core.Verdict, error) {
+		var o order
+		if err := json.Unmarshal(m.Data, &o); err != nil {
+			return core.Drop, err
+		}
+		m.Effects.Joins = append(m.Effects.Joins, o.Join...)
+		m.Effects.Leaves = append(m.Effects.Leaves, o.Leave...)
+		m.Effects.Replies = append(m.Effects.Replies, []byte("1"))
+		return core.Next, nil
+	}))
+	a := g.connect("a")
+	seq := 0
+	f := func(join, leave []string, ok bool, groups int) {
+		t.Helper()
+		data, err := json.Marshal(order{join, leave})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.send(`{"type":0,"messageId":"m","data":` + string(data) + `}`)
+		if ok {
+			seq++
+			a.want(fmt.Sprintf(`{"type":0,"seq":%d,"messageId":"m","data":1}`, seq), acked("m", "delivered"))
+		} else {
+			a.want(`{"type":2,"messageId":"m","code":"limit","error":"a client may be in 256 groups"}`)
+		}
+		sum := 0
+		for _, s := range g.Stats() {
+			sum += s.Groups
+		}
+		if sum != groups {
+			t.Fatalf("in %d groups, want %d", sum, groups)
+		}
+	}
+	var most []string
+	for i := range MaxGroups {
+		most = append(most, fmt.Sprint("g", i))
+	}
+	f(most[:250], nil, true, 250)
+	f([]string{"a", "b", "c", "d", "e", "f", "too many"}, most[:10], false, 250)
+	f(most, nil, true, 256)
+	f([]string{"too many"}, nil, false, 256)
+	f(most[:2], most[:10], true, 246)
+	f([]string{"now", "there", "is", "room"}, nil, true, 250)
+	if n := g.counts(); n.Rejected != 2 || n.Accepted != 4 {
+		t.Fatalf("counted %+v", n)
+	}
+}
+
+func TestOnConnectJoinsAsManyAsMayBe(t *testing.T) {
+	g := start(t, "epoll", options(), &hooks{connect: func(c *core.Conn) error {
+		for i := range MaxGroups + 10 {
+			c.Joins = append(c.Joins, fmt.Sprint("g", i))
+		}
+		return nil
+	}}, toSender)
+	a := g.connect("a")
+	a.send(`{"type":0,"messageId":"1","to":{"group":"g255"},"data":1}`)
+	a.want(echoed(1, "a", "1", "1"), `{"type":1,"messageId":"1","stored":"memory","status":"delivered","delivered":1}`)
+	groups := 0
+	for _, s := range g.Stats() {
+		groups += s.Groups
+	}
+	if n := g.counts(); groups != MaxGroups || n.HookErrors != 1 {
+		t.Fatalf("in %d groups, %d errors of hooks", groups, n.HookErrors)
 	}
 }

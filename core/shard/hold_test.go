@@ -230,3 +230,30 @@ func TestEarlyBytesComeFirst(t *testing.T) {
 		}
 	})
 }
+
+// The policy that decides on a held message is that of its own generation.
+func TestAHeldMessageIsJudgedByItsOwnGeneration(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, transport string) {
+		h := &holder{}
+		forbid := &hooks{maySend: func(*core.Session, core.Target) string { return "not to them" }}
+		forbidden := `{"type":2,"messageId":"1","code":"forbidden","error":"not to them"}`
+		opt := options()
+		g := start(t, transport, opt, forbid, h)
+		a := g.connect("a")
+		const message = `{"type":0,"messageId":"1","to":"a","data":"hold"}`
+		a.send(message)
+		h.wait(1)
+		g.Swap(generation(2, opt.Shards, &hooks{}, h))
+		h.resume()
+		a.want(forbidden)
+		a.send(message)
+		h.wait(1)
+		g.Swap(generation(3, opt.Shards, forbid, h))
+		h.resume()
+		a.want(echoed(1, "a", "1", `"hold"`), acked("1", "delivered"))
+		a.send(message)
+		h.wait(1)
+		h.resume()
+		a.want(forbidden)
+	})
+}

@@ -49,8 +49,7 @@ func (s *Shard) attach(cl *Client) {
 		return
 	}
 	if old := s.dir.byID[cl.ID]; old != nil && old.state == open {
-		s.count.Replaced++
-		s.abandon(old, CloseReplaced, "replaced by a newer connection with this clientId", "replaced")
+		s.abandon(old, CloseReplaced, "replaced by a newer connection with this clientId", causeReplaced)
 	}
 	c := s.sessions.take()
 	*c = session{
@@ -80,17 +79,22 @@ func (s *Shard) attach(cl *Client) {
 func (s *Shard) greet(c *session) {
 	hello := core.Conn{Session: &c.Session}
 	if err := s.program.Hooks.Connect(&hello); err != nil {
-		s.abandon(c, CloseRefused, "the gateway's on_connect hook failed", "refused")
+		s.count.HookErrors++
+		s.abandon(c, CloseRefused, "the gateway's on_connect hook failed", causeRefused)
 		return
 	}
 	if hello.Refused != "" {
-		s.count.Refused++
-		s.abandon(c, CloseRefused, hello.Refused, "refused")
+		s.abandon(c, CloseRefused, hello.Refused, causeRefused)
 		return
 	}
 	c.hooked = true
 	for _, g := range hello.Joins {
-		s.dir.join(c, g)
+		if !s.dir.join(c, g) {
+			s.count.HookErrors++
+			s.complain("on_connect joins more groups than a client may be in: the rest are left out",
+				"client", c.ID, "most", MaxGroups, "generation", s.program.Generation)
+			break
+		}
 	}
 }
 
@@ -101,7 +105,7 @@ func (cl *Client) turnAway() {
 		cl.pump.slot = none // what it reads is nobody's
 		close(cl.pump.attached)
 		cl.pump.put(bye)
-		cl.pump.shut()
+		cl.pump.shut(lastWrite)
 	} else {
 		_, _ = rawWrite(cl.FD, bye)
 		closeDescriptor(cl.FD)
@@ -110,20 +114,21 @@ func (cl *Client) turnAway() {
 }
 
 // retire takes c out of everything through which it could be given a message,
-// and runs the on_disconnect hook. why is a word for the hook and the log.
-func (s *Shard) retire(c *session, why string) {
+// counts it, and runs the on_disconnect hook.
+func (s *Shard) retire(c *session, why cause) {
 	s.dir.remove(c)
-	s.count.Closed++
+	s.count.closed(why)
 	if c.hooked {
 		c.hooked = false
-		if err := s.program.Hooks.Disconnect(&c.Session, why); err != nil {
+		if err := s.program.Hooks.Disconnect(&c.Session, string(why)); err != nil {
 			s.count.HookErrors++
 		}
 	}
 }
 
 // abandon closes c from this side: a close frame, then the wait for the peer's.
-func (s *Shard) abandon(c *session, code int, reason, why string) {
+// Input that waits is followed to that, too.
+func (s *Shard) abandon(c *session, code int, reason string, why cause) {
 	if c.state != open {
 		return
 	}
@@ -132,23 +137,15 @@ func (s *Shard) abandon(c *session, code int, reason, why string) {
 	o.buf = frame.AppendClose(o.buf, code, reason)
 	c.state = closing
 	c.held = false
-	if c.in != nil {
-		s.giveInput(c.in)
-		c.in = nil
-	}
 	c.stalled = 0 // its partial message is followed to the close frame behind
-	if c.deaf {
-		c.deaf = false
-		s.watch(c)
-	}
-	s.creditPump(c)
+	s.listen(c)
 	s.wheel.schedule(&s.sessions, c, s.wheel.now+ticks(closeWait))
 }
 
 // farewell answers the peer's close frame, or ends the wait for it.
 func (s *Shard) farewell(c *session, code int) {
 	if c.state == open {
-		s.retire(c, "left")
+		s.retire(c, causeLeft)
 		o := s.outbound(c)
 		if code == 1005 {
 			o.buf = frame.AppendFrame(o.buf, frame.OpClose, nil)
@@ -185,7 +182,7 @@ func (s *Shard) end(c *session) {
 		c.in = nil
 	}
 	if c.pump != nil {
-		c.pump.shut()
+		c.pump.shut(s.lastWrite())
 	} else {
 		closeDescriptor(int(c.fd))
 	}
@@ -223,12 +220,10 @@ func (s *Shard) fire(c *session) {
 		s.doom(c) // the peer took too long to answer the close frame
 		return
 	case now-c.seen >= s.idleTicks:
-		s.count.Idle++
-		s.abandon(c, CloseIdle, "idle: nothing arrived, not even a pong", "idle")
+		s.abandon(c, CloseIdle, "idle: nothing arrived, not even a pong", causeIdle)
 		return
 	case c.stalled != 0 && now-c.stalled >= s.stallTicks:
-		s.count.Protocol++
-		s.abandon(c, CloseStalled, "a message took too long to arrive", "stalled")
+		s.abandon(c, CloseStalled, "a message took too long to arrive", causeStalled)
 		return
 	case now-c.seen >= s.pingTicks && now-c.pinged >= s.pingTicks:
 		c.pinged = now

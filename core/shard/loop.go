@@ -219,7 +219,7 @@ func (s *Shard) close() {
 	}
 	s.sessions.each(func(c *session) {
 		if c.state == open || c.state == broken {
-			s.retire(c, "stop")
+			s.retire(c, causeStop)
 		}
 		s.end(c)
 	})

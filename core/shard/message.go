@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/wire"
@@ -54,9 +53,8 @@ func (s *Shard) message(c *session, f *wire.Frame, size int) {
 	m.Size = size
 	m.Time = s.unixMillis
 	m.TTL, m.Priority, m.Receipt = f.TTL, f.Priority, f.Receipt
-	p := s.program.Pipeline
-	m.Own(s, core.Held{Pipeline: p, Slot: c.slot, Serial: c.serial})
-	v, err := s.runStages(p, m, false)
+	m.Own(s, core.Held{Program: s.program, Slot: c.slot, Serial: c.serial})
+	v, err := s.runStages(s.program.Pipeline, m, false)
 	s.conclude(c, m, v, err)
 }
 
@@ -93,7 +91,7 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 		s.tell(c, m.ID, rejection.Code, rejection.Text)
 	case v == core.Hold:
 		s.count.Held++
-		m.Held().Pipeline.Pending++
+		m.Held().Program.Pipeline.Pending++
 		if m == s.msg {
 			s.msg = &core.Message{}
 		}
@@ -119,7 +117,6 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 // complain logs an error, at most one a second: a failing stage fails for every
 // message. The metrics count them all.
 func (s *Shard) complain(text string, attrs ...any) {
-	const second = uint32(time.Second / tickLength)
 	if s.complained != 0 && s.wheel.now-s.complained < second {
 		s.unsaid++
 		return
@@ -153,8 +150,8 @@ func (s *Shard) commit(c *session, m *core.Message) {
 			s.tell(c, m.ID, fault.Code, fault.Text)
 			return
 		}
-		if s.program.HasPolicy {
-			if refused := s.forbids(m.From, targets); refused != "" {
+		if p := m.Held().Program; p.HasPolicy {
+			if refused := s.forbids(p.Hooks, m.From, targets); refused != "" {
 				s.count.Forbidden++
 				s.tell(c, m.ID, codeForbidden, refused)
 				return
@@ -162,8 +159,9 @@ func (s *Shard) commit(c *session, m *core.Message) {
 		}
 	}
 	if c != nil {
-		for _, g := range e.Joins {
-			s.dir.join(c, g)
+		if !s.dir.joinAll(c, e.Joins) {
+			s.tooManyGroups(c, m.ID)
+			return
 		}
 		for _, g := range e.Leaves {
 			s.dir.leave(c, g)
@@ -189,9 +187,9 @@ func (s *Shard) commit(c *session, m *core.Message) {
 }
 
 // forbids asks the policy hook about each of the sender's own targets.
-func (s *Shard) forbids(from *core.Session, targets []core.Target) string {
+func (s *Shard) forbids(hooks core.Hooks, from *core.Session, targets []core.Target) string {
 	for _, t := range targets {
-		refused, err := s.program.Hooks.MaySend(from, t)
+		refused, err := hooks.MaySend(from, t)
 		if err != nil {
 			s.count.HookErrors++
 			return "the gateway's policy failed"
@@ -244,17 +242,16 @@ func (s *Shard) membership(c *session, f *wire.Frame) {
 			}
 		}
 	}
-	for before, i := len(c.groups), 0; i < len(s.groups); i++ {
-		if s.dir.join(c, s.groups[i]) {
-			continue
-		}
-		for len(c.groups) > before {
-			s.dir.leaveAt(c, len(c.groups)-1)
-		}
-		s.count.Rejected++
-		s.sendError(c, f.ID, codeLimit, fmt.Sprintf("a client may be in %d groups", MaxGroups))
+	if !s.dir.joinAll(c, s.groups) {
+		s.tooManyGroups(c, f.ID)
 		return
 	}
 	s.text = wire.AppendGroupsAck(s.text[:0], f.ID, f.Type, f.Groups)
 	s.send(c, s.text)
+}
+
+// tooManyGroups rejects a message with more joins than c has room for.
+func (s *Shard) tooManyGroups(c *session, id []byte) {
+	s.count.Rejected++
+	s.tell(c, id, codeLimit, fmt.Sprintf("a client may be in %d groups", MaxGroups))
 }

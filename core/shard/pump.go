@@ -63,10 +63,10 @@ func (p *pump) finish() {
 	p.wakeWriter()
 }
 
-// shut ends the connection when what was put is written, or soon: a peer that
-// does not read must not keep it. It is called once.
-func (p *pump) shut() {
-	_ = p.conn.SetWriteDeadline(time.Now().Add(lastWrite))
+// shut ends the connection when what was put is written, but within the given
+// time: a peer that does not read must not keep it. It is called once.
+func (p *pump) shut(within time.Duration) {
+	_ = p.conn.SetWriteDeadline(time.Now().Add(within))
 	close(p.ended)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,9 +133,10 @@ func (p *pump) write() {
 	}
 }
 
-// creditPump lets c's pump read again.
+// creditPump lets c's pump read again, into the buffer that consume may still be
+// at: then it does nothing, and consume sees to it at its end.
 func (s *Shard) creditPump(c *session) {
-	if p := c.pump; p != nil && p.owed {
+	if p := c.pump; p != nil && p.owed && c != s.consuming {
 		p.owed = false
 		p.credit <- struct{}{} // has room for one; owed says it is empty
 	}

@@ -116,30 +116,15 @@ func (s *Shard) runReady() {
 }
 
 // consume handles the messages in b, the shard's read buffer, a pump's, or c's
-// own waiting input. What cannot be handled now is kept as waiting input.
+// own waiting input. What cannot be handled now is kept as waiting input. b's
+// owner gets it back afterwards only, whatever becomes of c on the way.
 func (s *Shard) consume(c *session, b []byte) {
-	for left := turnMessages; len(b) > 0; {
-		if c.held || left == 0 || s.spent() || s.clogged(c) {
-			s.keepInput(c, b)
-			return
-		}
-		ev, n, ok, err := s.frames.Next(&c.partial, c.deflate, b)
-		b = b[n:]
-		if err != nil {
-			s.refuse(c, err)
-			break
-		}
-		if !ok {
-			break
-		}
-		left--
-		if ev.Op == frame.OpText || ev.Op == frame.OpBinary {
-			c.stalled = 0 // what follows is another message
-		}
-		s.handle(c, ev)
-		if c.state != open && c.state != closing {
-			break
-		}
+	s.consuming = c
+	b = s.handleAll(c, b)
+	s.consuming = nil
+	if len(b) > 0 {
+		s.keepInput(c, b)
+		return
 	}
 	if in := c.in; in != nil {
 		c.in = nil
@@ -154,6 +139,34 @@ func (s *Shard) consume(c *session, b []byte) {
 	if c.deaf || c.pump != nil {
 		s.listen(c)
 	}
+}
+
+// handleAll handles the messages in b and returns what has to wait for a later
+// turn.
+func (s *Shard) handleAll(c *session, b []byte) (rest []byte) {
+	for left := turnMessages; len(b) > 0; {
+		if c.held || left == 0 || s.spent() || s.clogged(c) {
+			return b
+		}
+		ev, n, ok, err := s.frames.Next(&c.partial, c.deflate, b)
+		b = b[n:]
+		if err != nil {
+			s.refuse(c, err)
+			return nil
+		}
+		if !ok {
+			return nil
+		}
+		left--
+		if ev.Op == frame.OpText || ev.Op == frame.OpBinary {
+			c.stalled = 0 // what follows is another message
+		}
+		s.handle(c, ev)
+		if c.state != open && c.state != closing {
+			return nil
+		}
+	}
+	return nil
 }
 
 // keepInput remembers b, the rest of c's input, for a later turn.
@@ -195,8 +208,7 @@ func (s *Shard) handle(c *session, ev frame.Event) {
 	case frame.OpText:
 		s.receive(c, ev.Payload)
 	case frame.OpBinary:
-		s.count.Protocol++
-		s.abandon(c, CloseUnsupported, "binary messages are not supported: send JSON text", "protocol")
+		s.abandon(c, CloseUnsupported, "binary messages are not supported: send JSON text", causeProtocol)
 	case frame.OpPing:
 		o := s.outbound(c)
 		o.buf = frame.AppendFrame(o.buf, frame.OpPong, ev.Payload)
@@ -214,8 +226,7 @@ func (s *Shard) refuse(c *session, err error) {
 	if errors.As(err, &ce) {
 		code, reason = ce.Code, ce.Reason
 	}
-	s.count.Protocol++
-	s.abandon(c, code, reason, "protocol")
+	s.abandon(c, code, reason, causeProtocol)
 	// The stream cannot be followed any further, not even to the peer's close
 	// frame. It learns from the end of the stream that it was understood.
 	s.frames.Release(&c.partial)

@@ -105,7 +105,8 @@ func (s *Shard) Resume(batch []*core.Message) {
 func (s *Shard) resumed(batch []*core.Message) {
 	for _, m := range batch {
 		h := *m.Held()
-		h.Pipeline.Pending--
+		p := h.Program.Pipeline
+		p.Pending--
 		c := s.sessions.find(h.Slot, h.Serial)
 		if c != nil && c.state == open {
 			c.held = false
@@ -115,7 +116,7 @@ func (s *Shard) resumed(batch []*core.Message) {
 		var v core.Verdict
 		err := h.Err
 		if err == nil {
-			v, err = s.runStages(h.Pipeline, m, true)
+			v, err = s.runStages(p, m, true)
 		}
 		s.conclude(c, m, v, err)
 		if c != nil && c.state == open {

@@ -116,13 +116,15 @@ func (set *Set) Stats() []Stats {
 	return all
 }
 
-// Drain says goodbye to all clients, closes them over the given time, and
-// returns when none is left or ctx ends. It is called once.
-func (set *Set) Drain(ctx context.Context, within time.Duration) error {
+// Drain says goodbye to all clients, closes their connections one after the
+// other over pace, and cuts off those who are left after within, counted from
+// the call and rounded down to a tick of 250 ms. It returns when all are gone or
+// ctx ends. It is called once.
+func (set *Set) Drain(ctx context.Context, pace, within time.Duration) error {
 	var wait sync.WaitGroup
 	wait.Add(len(set.all))
 	for _, s := range set.all {
-		if !s.inbox.post(&parcel{kind: parcelDrain, drain: &drainOrder{within: within, done: wait.Done}}) {
+		if !s.inbox.post(&parcel{kind: parcelDrain, drain: &drainOrder{pace: pace, within: within, done: wait.Done}}) {
 			wait.Done()
 		}
 	}

@@ -53,7 +53,8 @@ type Shard struct {
 	turn       uint32
 	stamp      uint32 // of the message being given
 	unixMillis int64
-	stuck      bool // a peer is too far behind: no socket is read
+	stuck      bool     // a peer is too far behind: no socket is read
+	consuming  *session // whose input consume is at: that buffer must stay as it is
 	dirty      []*session
 	doomed     []*session
 	ready      []readyRef
@@ -86,6 +87,8 @@ type Shard struct {
 
 	complained uint32 // tick of the last complaint in the log; 0 for none
 	unsaid     int    // complaints since then
+	queued     int    // bytes not yet written to clients ...
+	weighed    uint32 // ... at this tick; 0 if that was never asked for
 
 	began       time.Time
 	ticked      time.Time // when on_tick ran last

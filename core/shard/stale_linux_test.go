@@ -47,9 +47,8 @@ func TestWhatNamesAnEndedSessionIsIgnored(t *testing.T) {
 // heldBy is a message that a stage held for a session.
 func heldBy(s *Shard, slot, serial uint32) *core.Message {
 	m := &core.Message{From: &core.Session{ID: "gone"}, Data: []byte("1")}
-	p := s.program.Pipeline
-	p.Pending++
-	m.Own(s, core.Held{Pipeline: p, Slot: slot, Serial: serial})
+	s.program.Pipeline.Pending++
+	m.Own(s, core.Held{Program: s.program, Slot: slot, Serial: serial})
 	return m
 }
 

@@ -10,15 +10,17 @@ import (
 // Counts are a shard's running totals since it began.
 type Counts struct {
 	Opened, Closed               uint64 // connections
-	Replaced, Idle, Slow         uint64 // connections closed from this side, by cause
-	Refused, Protocol            uint64
+	Left, Lost                   uint64 // closed ones by cause, which add up to Closed:
+	Replaced, Idle, Slow         uint64 // the peer's doing, and this side's
+	Refused, Protocol, Stalled   uint64
+	Drained                      uint64
 	In, InBytes                  uint64 // text messages from clients
 	Out, OutBytes                uint64 // messages given to clients
 	Accepted, Filtered, Rejected uint64 // messages by what became of them
 	Failed, Forbidden, Malformed uint64
 	NoRoute                      uint64
-	Offline, Overflow            uint64 // accepted, but no recipient took it
-	Dropped                      uint64 // taken out of full queues
+	Offline, Overflow            uint64 // deliveries, one a recipient, that failed at once
+	Dropped                      uint64 // deliveries taken out of full queues later
 	Held                         uint64 // held by a stage
 	Panics, HookErrors           uint64
 	Reads, Writes                uint64 // system calls
@@ -35,7 +37,7 @@ type Stats struct {
 	Counts
 	Connections int
 	Groups      int
-	QueuedBytes int // not yet written to clients
+	QueuedBytes int // not yet written to clients; up to a second old
 	InFlight    int // messages whose receipts are not all in
 	Generation  uint32
 	Stages      map[string]core.Tally // by metric label, over all generations
@@ -50,6 +52,7 @@ func (s *Shard) stats() Stats {
 		Counts:      s.count,
 		Connections: len(s.dir.byID),
 		Groups:      len(s.dir.groups),
+		QueuedBytes: s.queuedBytes(),
 		InFlight:    len(s.flights.slots) - len(s.flights.unused),
 		Generation:  s.program.Generation,
 		Stages:      map[string]core.Tally{},
@@ -57,11 +60,6 @@ func (s *Shard) stats() Stats {
 		TurnTime:    s.turnTime,
 		TurnLengths: s.turnLengths,
 	}
-	s.sessions.each(func(c *session) {
-		if c.out != nil {
-			st.QueuedBytes += c.out.waiting()
-		}
-	})
 	for name, t := range s.pastStages {
 		st.Stages[name] = t
 	}
@@ -70,6 +68,21 @@ func (s *Shard) stats() Stats {
 		addScript(&st.Script, p)
 	}
 	return st
+}
+
+// queuedBytes sums up what waits for the clients, at most once a second: it
+// looks at every session, however often it is asked for.
+func (s *Shard) queuedBytes() int {
+	if s.weighed != 0 && s.wheel.now-s.weighed < second {
+		return s.queued
+	}
+	s.queued, s.weighed = 0, max(1, s.wheel.now)
+	s.sessions.each(func(c *session) {
+		if c.out != nil {
+			s.queued += c.out.waiting()
+		}
+	})
+	return s.queued
 }
 
 // Add adds another shard's numbers; Stages must not be nil.
@@ -127,11 +140,15 @@ func addTallies(sum, t *core.ScriptTally) {
 func (c *Counts) add(o *Counts) {
 	c.Opened += o.Opened
 	c.Closed += o.Closed
+	c.Left += o.Left
+	c.Lost += o.Lost
 	c.Replaced += o.Replaced
 	c.Idle += o.Idle
 	c.Slow += o.Slow
 	c.Refused += o.Refused
 	c.Protocol += o.Protocol
+	c.Stalled += o.Stalled
+	c.Drained += o.Drained
 	c.In += o.In
 	c.InBytes += o.InBytes
 	c.Out += o.Out

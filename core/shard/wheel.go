@@ -5,6 +5,9 @@ import "time"
 // tickLength is the resolution of all timeouts of connections.
 const tickLength = 250 * time.Millisecond
 
+// second is a second in ticks.
+const second = uint32(time.Second / tickLength)
+
 const wheelSlots = 512 // a power of two
 
 // none marks the absence of a session slot.
