@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -24,6 +25,14 @@ a misspelled verb inside of one shows when a message reaches it.
 Examples:
   stratix check
   stratix check new/ && rsync -a --delete new/ /etc/stratix/routes/`
+}
+
+// Validate rejects what serve would.
+func (c *checkCmd) Validate() error {
+	if c.Budget <= 0 {
+		return errors.New("--budget must be positive")
+	}
+	return nil
 }
 
 func (c *checkCmd) Run() error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 
 	"github.com/alecthomas/kong"
 )
@@ -39,8 +40,10 @@ func run(args []string) int {
 		return fail(err)
 	}
 	switch {
-	case len(args) == 0 || args[0] == "help":
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "help":
+		args = append(slices.Clone(args[1:]), "--help")
 	case args[0] == "--version":
 		args = []string{"version"}
 	}

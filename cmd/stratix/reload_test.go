@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,30 +59,48 @@ func TestReloadUnderLoadAnswersEveryMessageOnceAndMixesNoGenerations(t *testing.
 	var answered, highest atomic.Int64
 	var wait sync.WaitGroup
 	failures := make(chan error, clients)
-	for i := range clients {
-		wait.Go(func() {
-			c, err := dialWS(r.Addr().String(), fmt.Sprintf("c%d", i))
-			if err != nil {
-				failures <- err
-				return
+	// talk sends messages from one client to another, or to itself, until the end.
+	talk := func(sender, recipient string) error {
+		from, err := dialWS(r.Addr().String(), sender)
+		if err != nil {
+			return err
+		}
+		defer from.conn.Close()
+		to := from
+		if recipient != sender {
+			if to, err = dialWS(r.Addr().String(), recipient); err != nil {
+				return err
 			}
-			defer c.conn.Close()
-			before := 0
-			for n := 0; !stop.Load(); n++ {
-				last, err := exchange(c, n)
-				if err == nil && last < before {
-					err = fmt.Errorf("message %d of client %d went through save %d after one went through %d", n, i, last, before)
-				}
-				if err != nil {
-					failures <- fmt.Errorf("client %d: %w", i, err)
-					return
-				}
-				before = last
-				answered.Add(1)
-				for h := highest.Load(); int64(last) > h && !highest.CompareAndSwap(h, int64(last)); h = highest.Load() {
-				}
+			defer to.conn.Close()
+		}
+		before := 0
+		for n := 0; !stop.Load(); n++ {
+			last, err := exchangeWith(from, to, recipient, n)
+			if err != nil {
+				return err
+			}
+			if last < before {
+				return fmt.Errorf("message %d went through save %d after one went through %d", n, last, before)
+			}
+			before = last
+			answered.Add(1)
+			for h := highest.Load(); int64(last) > h && !highest.CompareAndSwap(h, int64(last)); h = highest.Load() {
+			}
+		}
+		return errors.Join(nothingElse(from), nothingElse(to))
+	}
+	start := func(sender, recipient int) {
+		wait.Go(func() {
+			if err := talk(fmt.Sprintf("c%d", sender), fmt.Sprintf("c%d", recipient)); err != nil {
+				failures <- fmt.Errorf("client %d to client %d: %w", sender, recipient, err)
 			}
 		})
+	}
+	// Half of the clients talk to themselves, the others in pairs.
+	for i := 0; i < clients; i += 4 {
+		start(i, i+1)
+		start(i+2, i+2)
+		start(i+3, i+3)
 	}
 
 	main := filepath.Join(r.scripts, "main.lua")
@@ -128,35 +147,63 @@ func TestReloadUnderLoadAnswersEveryMessageOnceAndMixesNoGenerations(t *testing.
 	t.Logf("%d clients, %d messages, %d saves", clients, answered.Load(), saves)
 }
 
-// exchange sends message n and reads its delivery and its acknowledgement,
-// each exactly once. It returns the save that the message went through.
-func exchange(c *wsClient, n int) (int, error) {
-	id := fmt.Sprintf("m%d", n)
-	if err := c.send(fmt.Sprintf(`{"type":0,"messageId":%q,"data":{"n":%d}}`, id, n)); err != nil {
+// exchange sends message n from a client to itself; see exchangeWith.
+func exchange(c *wsClient, n int) (int, error) { return exchangeWith(c, c, "", n) }
+
+// exchangeWith sends message n and reads its delivery and then its
+// acknowledgement, each exactly once: whatever else came is what the next
+// exchange, or nothingElse, reads. Without a recipient the script decides where
+// it goes. It returns the save that the message went through.
+func exchangeWith(from, to *wsClient, recipient string, n int) (int, error) {
+	id, address := fmt.Sprintf("m%d", n), ""
+	if recipient != "" {
+		address = fmt.Sprintf(`"to":%q,`, recipient)
+	}
+	if err := from.send(fmt.Sprintf(`{"type":0,"messageId":%q,%s"data":{"n":%d}}`, id, address, n)); err != nil {
 		return 0, err
 	}
-	through := -1
-	for range 2 {
+	read := func(c *wsClient, what string) (a answer, err error) {
 		text, err := c.next()
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &a)
+		}
 		if err != nil {
-			return 0, fmt.Errorf("waiting for the answers to %s: %w", id, err)
+			return a, fmt.Errorf("waiting for the %s of %s: %w", what, id, err)
 		}
-		var a answer
-		if err := json.Unmarshal([]byte(text), &a); err != nil {
-			return 0, fmt.Errorf("%s: %w", text, err)
+		if a.MessageID != id || a.Type > 1 {
+			return a, fmt.Errorf("waiting for the %s of %s: got %s", what, id, text)
 		}
-		switch {
-		case a.MessageID != id || a.Type > 1:
-			return 0, fmt.Errorf("after sending %s: got %s", id, text)
-		case a.Type == 0 && (a.Data.N != n || a.Data.First != a.Data.Last):
-			return 0, fmt.Errorf("mixed: %s", text)
-		case a.Type == 0 && through >= 0:
-			return 0, fmt.Errorf("delivered twice: %s", text)
-		case a.Type == 0:
-			through = a.Data.Last
-		case a.Status != "delivered" || through < 0:
-			return 0, fmt.Errorf("acknowledged before it was delivered: %s", text)
-		}
+		return a, nil
 	}
-	return through, nil
+	delivery, err := read(to, "delivery")
+	switch {
+	case err != nil:
+		return 0, err
+	case delivery.Type != 0:
+		return 0, fmt.Errorf("%s: acknowledged before it was delivered", id)
+	case delivery.Data.N != n || delivery.Data.First != delivery.Data.Last:
+		return 0, fmt.Errorf("%s: mixed: %+v", id, delivery)
+	}
+	ack, err := read(from, "acknowledgement")
+	switch {
+	case err != nil:
+		return 0, err
+	case ack.Type != 1:
+		return 0, fmt.Errorf("%s: delivered twice", id)
+	case ack.Status != "delivered":
+		return 0, fmt.Errorf("%s: acknowledged as %q", id, ack.Status)
+	}
+	return delivery.Data.Last, nil
+}
+
+// nothingElse makes sure that the gateway has sent c nothing but what was read.
+func nothingElse(c *wsClient) error {
+	if err := c.send(`{"type":4}`); err != nil {
+		return err
+	}
+	text, err := c.next()
+	if err == nil && !strings.HasPrefix(text, `{"type":5`) {
+		err = fmt.Errorf("after the end: got %s", text)
+	}
+	return err
 }

@@ -84,6 +84,10 @@ func (c *serveCmd) Validate() error {
 	switch {
 	case err != nil:
 		return err
+	case c.Listen == "":
+		return errors.New("--listen must not be empty: it would be a random port on every address; write HOST:PORT or unix:PATH")
+	case c.Admin == "":
+		return errors.New("--admin must not be empty: write HOST:PORT, unix:PATH or off")
 	case c.Shards < 0 || c.Shards > 1024:
 		return errors.New("--shards must be between 0 and 1024")
 	case c.MaxPerAddress < 0:
