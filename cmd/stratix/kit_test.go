@@ -173,6 +173,8 @@ type wsClient struct {
 	partial *frame.Partial
 	buf     []byte
 	rest    []byte
+	early   []string // messages that came before the first pong
+	closed  bool     // the gateway's close frame has come
 }
 
 func dialWS(addr, id string) (*wsClient, error) {
@@ -197,7 +199,28 @@ func dialWS(addr, id string) (*wsClient, error) {
 	c := &wsClient{conn: conn, frames: frame.NewReader(frame.Config{MaxMessage: 1 << 20, Client: true}), buf: make([]byte, 4096)}
 	early, _ := in.Peek(in.Buffered())
 	c.rest = append(c.rest, early...)
-	return c, nil
+	return c, c.settle()
+}
+
+// settle waits for a pong: from then on the client can be reached.
+func (c *wsClient) settle() error {
+	if _, err := c.conn.Write(frame.AppendMasked(nil, frame.OpPing, [4]byte{7, 1, 9, 3}, nil)); err != nil {
+		return err
+	}
+	for {
+		op, text, err := c.frame()
+		switch {
+		case err != nil:
+			return err
+		case op == frame.OpText:
+			c.early = append(c.early, text)
+		case op == frame.OpClose:
+			c.closed = true
+			return nil
+		case op == frame.OpPong:
+			return nil
+		}
+	}
 }
 
 func (c *wsClient) send(text string) error {
@@ -205,30 +228,46 @@ func (c *wsClient) send(text string) error {
 	return err
 }
 
-// next returns the next text message, or an io.EOF when the gateway has closed.
+// next returns the next text message, or io.EOF when the gateway has closed.
 func (c *wsClient) next() (string, error) {
+	if len(c.early) > 0 {
+		text := c.early[0]
+		c.early = c.early[1:]
+		return text, nil
+	}
+	for !c.closed {
+		op, text, err := c.frame()
+		switch {
+		case err != nil:
+			return "", err
+		case op == frame.OpText:
+			return text, nil
+		case op == frame.OpClose:
+			c.closed = true
+		}
+	}
+	return "", io.EOF
+}
+
+// frame returns the next frame or message of any kind.
+func (c *wsClient) frame() (frame.Op, string, error) {
 	for {
 		for len(c.rest) > 0 {
 			ev, n, ok, err := c.frames.Next(&c.partial, false, c.rest)
 			if err != nil {
-				return "", err
+				return 0, "", err
 			}
 			text := string(ev.Payload)
 			c.rest = c.rest[n:]
 			if !ok {
 				break
 			}
-			switch ev.Op {
-			case frame.OpText:
-				return text, nil
-			case frame.OpClose:
-				return "", io.EOF
-			}
+			return ev.Op, text, nil
 		}
 		_ = c.conn.SetReadDeadline(time.Now().Add(patience))
 		n, err := c.conn.Read(c.buf)
 		if err != nil {
-			return "", err
+			return 0, "", err
 		}
 		c.rest = c.buf[:n]
 	}
