@@ -10,11 +10,15 @@ import (
 // worth a trim.
 const trimAfter = 500
 
+// trimLook is how often that is looked at; a wave is over when hardly anybody
+// came or went in between.
+const trimLook = 250 * time.Millisecond
+
 // trim gives the memory that a wave of handshakes or farewells left behind back
 // to the system when the wave is over. A message leaves next to no garbage, so
 // on a gateway at rest the collector would not run for a long time.
 func (g *Gateway) trim(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(trimLook)
 	defer tick.Stop()
 	var trimmed, last uint64
 	for {
@@ -25,7 +29,7 @@ func (g *Gateway) trim(ctx context.Context) {
 		}
 		st := g.server.Stats()
 		now := 2*st.Upgraded - uint64(st.Open) // came and went
-		if quiet := now-last < trimAfter/10; quiet && now-trimmed >= trimAfter {
+		if quiet := now-last < trimAfter/50; quiet && now-trimmed >= trimAfter {
 			debug.FreeOSMemory()
 			trimmed = now
 		}
