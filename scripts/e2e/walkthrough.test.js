@@ -87,7 +87,7 @@ test('the first message comes back, a save routes the next one anew, and the num
   assert.deepEqual(await second.next(), { ...toBoth, seq: 2 });
   assert.deepEqual(await second.next(), { type: 1, messageId: 'msg-003', stored: 'memory', status: 'delivered', delivered: 2 });
 
-  assert.equal((await gateway.save('main.lua', `${uncommented}\nend`)).msg, 'scripts rejected: the live generation stays');
+  assert.equal((await gateway.save('main.lua', `${uncommented}\nend`)).msg, 'scripts rejected: what is live stays');
   first.type('{"type":0,"data":"noticed nothing"}');
   assert.equal((await second.next()).data, 'noticed nothing');
   assert.equal((await first.next()).data, 'noticed nothing');
