@@ -72,6 +72,9 @@ func (p *Pipeline) Continue(m *Message) (Verdict, error) {
 	return Done, nil
 }
 
+// runTimed is Continue with a look at the clock after each stage. It is a loop of
+// its own: asking in the common one whether to look costs 4 ns of the 25 that
+// eight stages take (BenchmarkPipelineOfEightStages).
 func (p *Pipeline) runTimed(m *Message) (Verdict, error) {
 	began := time.Now()
 	for i := m.at + 1; i < len(p.stages); i++ {

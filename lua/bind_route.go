@@ -101,8 +101,7 @@ func (in *instance) msgReply(L *glua.LState) int {
 func (in *instance) msgJoin(L *glua.LState) int {
 	h, group := in.message(L), argGroup(L, "join")
 	if e := &h.m.Effects; !h.ended {
-		e.Leaves = without(e.Leaves, group)
-		e.Joins = withGroup(L, e.Joins, group, "joins")
+		moveGroup(L, group, &e.Joins, &e.Leaves, "joins")
 	}
 	return 0
 }
@@ -110,10 +109,16 @@ func (in *instance) msgJoin(L *glua.LState) int {
 func (in *instance) msgLeave(L *glua.LState) int {
 	h, group := in.message(L), argGroup(L, "leave")
 	if e := &h.m.Effects; !h.ended {
-		e.Joins = without(e.Joins, group)
-		e.Leaves = withGroup(L, e.Leaves, group, "leaves")
+		moveGroup(L, group, &e.Leaves, &e.Joins, "leaves")
 	}
 	return 0
+}
+
+// moveGroup adds group to one list, once, and takes it out of the other: the
+// last word counts.
+func moveGroup(L *glua.LState, group string, to, from *[]string, what string) {
+	*from = without(*from, group)
+	*to = withGroup(L, *to, group, what)
 }
 
 func argGroup(L *glua.LState, verb string) string {
