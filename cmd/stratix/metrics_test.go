@@ -11,6 +11,8 @@ import (
 
 var metricLine = regexp.MustCompile(`^([a-z_][a-z0-9_]*)(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? (\d|\+Inf|-)\S*$`)
 
+var typeLine = regexp.MustCompile(`^# TYPE (stratix_[a-z_]+) (counter|gauge|histogram)$`)
+
 func TestMetricsCountWhatHappenedAndNameNoClient(t *testing.T) {
 	r := runGateway(t, map[string]string{"main.lua": `
 pipeline {
@@ -75,9 +77,19 @@ pipeline {
 	}
 
 	public := r.get("http://" + r.Addr().String() + "/metrics")
-	seen := map[string]bool{}
+	seen, family := map[string]bool{}, ""
 	for line := range strings.Lines(public) {
 		line = strings.TrimSpace(line)
+		if kind := typeLine.FindStringSubmatch(line); kind != nil {
+			if family = kind[1]; seen[family+" as a family"] {
+				t.Errorf("the lines of %s are not together", family)
+			}
+			seen[family+" as a family"] = true
+			continue
+		}
+		if !strings.HasPrefix(line, family) {
+			t.Errorf("%q stands below the type of %s", line, family)
+		}
 		if !metricLine.MatchString(line) {
 			t.Errorf("not a metric: %q", line)
 		}

@@ -18,8 +18,8 @@ import (
 func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	all := g.shards.Stats()
 	sum := total(all)
-	counter := func(name string, v uint64) { metrics.WriteCounterUint64(w, name, v) }
-	gauge := func(name string, v int) { metrics.WriteGaugeUint64(w, name, uint64(v)) }
+	p := newPage()
+	counter, gauge := p.counter, func(name string, v int) { p.gauge(name, float64(v)) }
 
 	gauge("stratix_connections", sum.Connections)
 	gauge("stratix_groups", sum.Groups)
@@ -63,7 +63,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_system_calls_total{call=\"read\"}", sum.Reads)
 	counter("stratix_system_calls_total{call=\"write\"}", sum.Writes)
 
-	writeStages(w, sum.Stages)
+	p.stages(sum.Stages)
 	counter("stratix_script_calls_total", sum.Script.Calls)
 	counter("stratix_script_instructions_total", sum.Script.Instructions)
 	counter("stratix_script_errors_total", sum.Script.Errors)
@@ -75,16 +75,17 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 		counter(fmt.Sprintf("stratix_reloads_total{result=%q}", result), sc.results[result])
 	}
 	gauge("stratix_generation", int(sc.generation))
-	metrics.WriteGaugeFloat64(w, "stratix_generation_live_timestamp_seconds", float64(sc.since.UnixMilli())/1000)
+	p.gauge("stratix_generation_live_timestamp_seconds", float64(sc.since.UnixMilli())/1000)
 	gauge("stratix_scripts_rejected", flag(sc.last.Result == resultRejected))
 	gauge("stratix_scripts_last_good", flag(sc.lastGood))
 
 	counter("stratix_loop_turns_total", sum.Turns)
 	counter("stratix_loop_stalls_total", sum.Stalls)
-	writeTurns(w, sum)
+	p.turns(sum)
 	gauge("stratix_ready", flag(g.ready.Load()))
-	metrics.WriteGaugeFloat64(w, "stratix_uptime_seconds", time.Since(g.started).Seconds())
+	p.gauge("stratix_uptime_seconds", time.Since(g.started).Seconds())
 	gauge(fmt.Sprintf("stratix_build_info{version=%q}", g.opt.Version), 1)
+	p.writeTo(w)
 	if admin {
 		metrics.WriteProcessMetrics(w)
 	}
@@ -102,28 +103,29 @@ type labelled struct {
 	value uint64
 }
 
-// writeStages writes what each stage did. Seconds are an estimate: one message
-// in 64 is timed.
-func writeStages(w io.Writer, stages map[string]core.Tally) {
+// stages adds what each stage did. Seconds are an estimate: one message in 64 is
+// timed.
+func (p *page) stages(stages map[string]core.Tally) {
 	for _, name := range sortedKeys(stages) {
 		t := stages[name]
 		all := t.Errors
 		for v := core.Next; v <= core.Hold; v++ {
-			metrics.WriteCounterUint64(w, fmt.Sprintf("stratix_stage_messages_total{stage=%q,verdict=%q}", name, v), t.Verdicts[v])
+			p.counter(fmt.Sprintf("stratix_stage_messages_total{stage=%q,verdict=%q}", name, v), t.Verdicts[v])
 			all += t.Verdicts[v]
 		}
-		metrics.WriteCounterUint64(w, fmt.Sprintf("stratix_stage_messages_total{stage=%q,verdict=\"error\"}", name), t.Errors)
+		p.counter(fmt.Sprintf("stratix_stage_messages_total{stage=%q,verdict=\"error\"}", name), t.Errors)
 		if t.Timed > 0 {
 			each := t.Spent.Seconds() / float64(t.Timed)
-			metrics.WriteCounterFloat64(w, fmt.Sprintf("stratix_stage_seconds_total{stage=%q}", name), each*float64(all))
+			p.counterFloat(fmt.Sprintf("stratix_stage_seconds_total{stage=%q}", name), each*float64(all))
 		}
 	}
 }
 
-// writeTurns writes the lengths of loop turns as a histogram: what a message
-// waits for at the most before it is looked at.
-func writeTurns(w io.Writer, s shard.Stats) {
+// turns adds the lengths of loop turns as a histogram: what a message waits for
+// at the most before it is looked at.
+func (p *page) turns(s shard.Stats) {
 	const name = "stratix_loop_turn_seconds"
+	w := p.family(name, "histogram")
 	below := uint64(0)
 	for i, n := range s.TurnLengths[:len(s.TurnLengths)-1] {
 		below += n

@@ -1,0 +1,59 @@
+package gateway
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// page is a page of Prometheus text. The format wants all lines of a metric
+// together, below its type.
+type page struct {
+	order  []*family
+	byName map[string]*family
+}
+
+// family is a metric with all its labels.
+type family struct {
+	name, kind string
+	lines      bytes.Buffer
+}
+
+func newPage() *page { return &page{byName: map[string]*family{}} }
+
+// family returns the metric with this name, without labels.
+func (p *page) family(name, kind string) *bytes.Buffer {
+	f := p.byName[name]
+	if f == nil {
+		f = &family{name: name, kind: kind}
+		p.byName[name] = f
+		p.order = append(p.order, f)
+	}
+	return &f.lines
+}
+
+// counter adds a line; name may have labels.
+func (p *page) counter(name string, v uint64) {
+	base, _, _ := strings.Cut(name, "{")
+	metrics.WriteCounterUint64(p.family(base, "counter"), name, v)
+}
+
+func (p *page) counterFloat(name string, v float64) {
+	base, _, _ := strings.Cut(name, "{")
+	metrics.WriteCounterFloat64(p.family(base, "counter"), name, v)
+}
+
+func (p *page) gauge(name string, v float64) {
+	base, _, _ := strings.Cut(name, "{")
+	metrics.WriteGaugeFloat64(p.family(base, "gauge"), name, v)
+}
+
+func (p *page) writeTo(w io.Writer) {
+	for _, f := range p.order {
+		fmt.Fprintf(w, "# TYPE %s %s\n", f.name, f.kind)
+		_, _ = f.lines.WriteTo(w) // a scraper that left misses nothing
+	}
+}
