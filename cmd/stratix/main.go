@@ -31,9 +31,7 @@ func run(args []string) int {
 		kong.Name("stratix"),
 		kong.Description("A WebSocket gateway programmed in Lua.\n\n"+
 			"Every message of every client runs through the pipeline in the scripts folder; saving a script makes it live on the open connections."),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"version": version},
 		kong.Exit(func(code int) { exit = code }),
 	)
 	if err != nil {
