@@ -37,6 +37,14 @@ type Message struct {
 	Priority uint8
 	// Receipt asks for a second acknowledgement on delivery.
 	Receipt bool
+	// Storage is where the message is kept until its recipients have it; see
+	// KeepIn. StorageChoice is the most that the script wants, if it says.
+	Storage, StorageChoice Storage
+	// Overflow is what happens when there is no room to keep it for a recipient.
+	Overflow Overflow
+	// ConflateKey names what the message is the latest state of, for
+	// OverflowConflate: 1 to MaxConflateKey bytes, or nil.
+	ConflateKey []byte
 
 	// Effects gathers what the pipeline decided. The shard commits it when the
 	// pipeline accepts the message and forgets it otherwise.
@@ -114,7 +122,7 @@ type Owner interface{ Resume(batch []*Message) }
 // Detach copies everything that m points to, so that m may outlive its turn.
 // A stage calls it before it hands m to another goroutine, then returns Hold.
 func (m *Message) Detach() {
-	n := len(m.ID) + len(m.Data) + len(m.Headers) + len(m.To)
+	n := len(m.ID) + len(m.Data) + len(m.Headers) + len(m.To) + len(m.ConflateKey)
 	buf := make([]byte, 0, n)
 	keep := func(b []byte) []byte {
 		if b == nil {
@@ -125,6 +133,7 @@ func (m *Message) Detach() {
 		return buf[at:len(buf):len(buf)]
 	}
 	m.ID, m.Data, m.Headers, m.To = keep(m.ID), keep(m.Data), keep(m.Headers), keep(m.To)
+	m.ConflateKey = keep(m.ConflateKey)
 	from := Session{ID: strings.Clone(m.From.ID), Remote: m.From.Remote}
 	m.From = &from
 	e := &m.Effects

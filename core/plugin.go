@@ -30,6 +30,11 @@ type Env struct {
 	Log *slog.Logger
 	// ReadFile reads a file of the scripts folder as the generation has it.
 	ReadFile func(name string) ([]byte, error)
+	// Ring is the bounds of what the gateway keeps; nil in a check.
+	Ring *Ring
+	// Disk changes the settings of the gateway's log; nil in a check. It returns
+	// an error when the gateway has no data folder.
+	Disk func(DiskSettings) error
 	// State returns the gateway's state of this name, made at its first use. It
 	// outlives generations; make runs at most once a name.
 	State func(name string, make func() any) any
