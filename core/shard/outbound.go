@@ -152,7 +152,7 @@ func (o *outbound) dropOldest(limit int, gone []mark, scratch []byte) ([]mark, [
 		merge = false
 		g.to = dropped[run-1].seq
 		g.begin = o.end()
-		o.buf = frame.AppendFrame(o.buf, frame.OpText, wire.AppendGap(nil, g.from, g.to, "dropped"))
+		o.buf = frame.AppendFrame(o.buf, frame.OpText, wire.AppendGaps(nil, []wire.Gap{{Range: wire.Range{From: g.from, To: g.to}, Cause: "dropped"}}))
 		g.end = o.end()
 		for _, m := range dropped[:run] {
 			o.buf = append(o.buf, tail[from:m.begin-base]...)

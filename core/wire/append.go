@@ -89,27 +89,25 @@ func AppendGoodbye(dst []byte, retryAfterMillis int64, reason string) []byte {
 	return append(AppendString(dst, reason), '}')
 }
 
-// AppendGap appends the announcement that the messages from to to, both
-// included, are lost, and the cause.
-func AppendGap(dst []byte, from, to uint64, cause string) []byte {
-	dst = append(dst, `{"type":7,"gaps":[[`...)
-	dst = strconv.AppendUint(dst, from, 10)
-	dst = append(dst, ',')
-	dst = strconv.AppendUint(dst, to, 10)
-	dst = append(dst, ',')
-	return append(AppendString(dst, cause), "]]}"...)
-}
-
 const head = `{"type":0,"seq":`
 
+// noSeq is the head of a message that is not kept.
+const noSeq = `{"type":0,`
+
 // AppendHead appends a message's recipient's own part: the opening brace, the
-// type, the sequence number and a comma. A body follows.
+// type, the sequence number (none if it is 0) and a comma. A body follows.
 func AppendHead(dst []byte, seq uint64) []byte {
+	if seq == 0 {
+		return append(dst, noSeq...)
+	}
 	return append(strconv.AppendUint(append(dst, head...), seq, 10), ',')
 }
 
 // HeadSize is how many bytes AppendHead appends.
 func HeadSize(seq uint64) int {
+	if seq == 0 {
+		return len(noSeq)
+	}
 	n := len(head) + 2
 	for ; seq >= 10; seq /= 10 {
 		n++
@@ -120,12 +118,18 @@ func HeadSize(seq uint64) int {
 // AppendBody appends the part of a message that its recipients share, up to the
 // closing brace. m.Data is not nil.
 func AppendBody(dst []byte, m *core.Message) []byte {
+	return AppendEnvelope(dst, m.From.ID, m.ID, m.Data, m.Headers, m.Time)
+}
+
+// AppendEnvelope is AppendBody for a message that is kept as its parts; id and
+// headers may be empty.
+func AppendEnvelope(dst []byte, from string, id, data, headers []byte, millis int64) []byte {
 	dst = append(dst, `"from":`...)
-	dst = append(AppendString(dst, m.From.ID), ',')
-	dst = appendPayload(dst, m, m.Data)
-	if m.Headers != nil {
+	dst = append(AppendString(dst, from), ',')
+	dst = appendPayload(dst, id, data, millis)
+	if len(headers) > 0 {
 		dst = append(dst, `,"headers":`...)
-		dst = append(dst, m.Headers...)
+		dst = append(dst, headers...)
 	}
 	return append(dst, '}')
 }
@@ -133,16 +137,16 @@ func AppendBody(dst []byte, m *core.Message) []byte {
 // AppendReply appends the body of a message that a script answers m with: it
 // comes from the gateway, so it has no "from".
 func AppendReply(dst []byte, m *core.Message, data []byte) []byte {
-	return append(appendPayload(dst, m, data), '}')
+	return append(appendPayload(dst, m.ID, data, m.Time), '}')
 }
 
-func appendPayload(dst []byte, m *core.Message, data []byte) []byte {
-	if m.ID != nil {
+func appendPayload(dst, id, data []byte, millis int64) []byte {
+	if len(id) > 0 {
 		dst = append(dst, `"messageId":`...)
-		dst = append(append(dst, m.ID...), ',')
+		dst = append(append(dst, id...), ',')
 	}
 	dst = append(dst, `"data":`...)
 	dst = append(dst, data...)
 	dst = append(dst, `,"ts":`...)
-	return strconv.AppendInt(dst, m.Time, 10)
+	return strconv.AppendInt(dst, millis, 10)
 }

@@ -32,7 +32,11 @@ func TestFramesOfTheGateway(t *testing.T) {
 	f(AppendError(nil, nil, "bad_json", "x\xff"), `{"type":2,"code":"bad_json","error":"x\ufffd"}`)
 	f(AppendPong(nil), `{"type":5}`)
 	f(AppendGoodbye(nil, 1500, "drain"), `{"type":6,"retryAfter":1500,"reason":"drain"}`)
-	f(AppendGap(nil, 117, 131, "expired"), `{"type":7,"gaps":[[117,131,"expired"]]}`)
+	gaps := []Gap{{Range{117, 131}, "expired"}, {Range{140, 140}, "overflow"}}
+	f(AppendGaps(nil, gaps[:1]), `{"type":7,"gaps":[[117,131,"expired"]]}`)
+	f(AppendGaps(nil, gaps), `{"type":7,"gaps":[[117,131,"expired"],[140,140,"overflow"]]}`)
+	f(AppendHello(nil, 0xab, 3, 9, true, nil), `{"type":3,"epoch":"00000000000000ab","seq":3,"last":9,"recovered":true}`)
+	f(AppendHello(nil, math.MaxUint64, 0, 0, false, gaps[1:]), `{"type":3,"epoch":"ffffffffffffffff","seq":0,"last":0,"recovered":false,"gaps":[[140,140,"overflow"]]}`)
 }
 
 func TestMessagesOfTheGateway(t *testing.T) {

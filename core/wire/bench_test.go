@@ -54,7 +54,11 @@ func TestNothingAllocates(t *testing.T) {
 	f("AppendGroupsAck", func() { dst = AppendGroupsAck(dst[:0], id, TypeJoin, list) })
 	f("AppendError", func() { dst = AppendError(dst[:0], id, "no_route", "no \"route\" \xff\n") })
 	f("AppendGoodbye", func() { dst = AppendGoodbye(dst[:0], 1500, "drain") })
-	f("AppendGap", func() { dst = AppendGap(dst[:0], 117, 131, "expired") })
+	gaps := []Gap{{Range{117, 131}, "expired"}}
+	f("AppendGaps", func() { dst = AppendGaps(dst[:0], gaps) })
+	f("AppendHello", func() { dst = AppendHello(dst[:0], 1, 2, 3, true, gaps) })
+	also, ranges := []byte(`[[44,50],[60,61]]`), make([]Range, 0, 4)
+	f("ParseRanges", func() { ranges, _ = ParseRanges(also, ranges[:0]) })
 }
 
 func BenchmarkParse(b *testing.B) {

@@ -143,6 +143,10 @@ func (p *Parser) envelope(b []byte, i int, f *Frame, in *scalars) int {
 			in.receipt = raw
 		case "seq":
 			in.seq = raw
+		case "also":
+			f.Also = raw
+		case "epoch":
+			f.Epoch = raw
 		}
 		var more bool
 		if i, more = next(b, i, '}'); !more {
@@ -186,6 +190,12 @@ func (p *Parser) check(f *Frame, in *scalars) *Fault {
 	if n != TypeJoin && n != TypeLeave {
 		f.Groups = nil
 	}
+	if n != TypeAck && n != TypeHello {
+		f.Also = nil
+	}
+	if n != TypeHello {
+		f.Epoch = nil
+	}
 	switch n {
 	case TypeMessage:
 		if why := f.message(in); why != "" {
@@ -197,6 +207,12 @@ func (p *Parser) check(f *Frame, in *scalars) *Fault {
 			return p.fail(CodeBadMessage, "seq must be an integer of at least 0")
 		}
 		f.Seq = uint64(seq)
+		if f.Epoch != nil && f.Epoch[0] != '"' {
+			return p.fail(CodeBadMessage, "epoch must be a string")
+		}
+		if f.Also != nil && f.Also[0] != '[' {
+			return p.fail(CodeBadMessage, badRanges)
+		}
 	case TypePing, TypePong:
 	case TypeJoin, TypeLeave:
 		if f.Groups == nil || f.Groups[0] != '[' {

@@ -21,6 +21,12 @@ func show(f *Frame) string {
 	if f.Seq != 0 {
 		fmt.Fprintf(&s, " seq=%d", f.Seq)
 	}
+	if f.Also != nil {
+		fmt.Fprintf(&s, " also=%s", f.Also)
+	}
+	if f.Epoch != nil {
+		fmt.Fprintf(&s, " epoch=%s", f.Epoch)
+	}
 	if f.TTL != 0 {
 		fmt.Fprintf(&s, " ttl=%d", f.TTL)
 	}
@@ -60,9 +66,9 @@ func TestParseReadsFrames(t *testing.T) {
 	f(`{"\u0074ype":0,"d\u0061ta":1}`, `0 data=1`)
 	f(`{"type":0,"data":1,"messageId":"`+strings.Repeat("x", 128)+`"}`, `0 id="`+strings.Repeat("x", 128)+`" data=1`)
 	f(`{"type":0,"data":1,"messageId":"`+strings.Repeat(`\u0041`, 128)+`"}`, `0 id="`+strings.Repeat(`\u0041`, 128)+`" data=1`)
-	f(`{"type":1,"seq":42,"also":[[44,50]]}`, `1 seq=42`)
+	f(`{"type":1,"seq":42,"also":[[44,50]]}`, `1 seq=42 also=[[44,50]]`)
 	f(`{"type":3}`, `3`)
-	f(`{"type":3,"epoch":"e","seq":41}`, `3 seq=41`)
+	f(`{"type":3,"epoch":"e","seq":41}`, `3 seq=41 epoch="e"`)
 	f(`{"type":4}`, `4`)
 	f(`{"type":4,"data":1,"to":"x","headers":3,"priority":"high"}`, `4`)
 	f(`{"type":5}`, `5`)

@@ -22,6 +22,7 @@ const (
 	MaxDepth    = 64                // objects and arrays inside each other
 	MaxHeaders  = 64                // headers of one message
 	MaxGroups   = 256               // groups of one join or leave
+	MaxRanges   = 4096              // ranges of one ack or hello
 	MaxPriority = 9                 // the most urgent
 	MaxTTL      = 30 * 24 * 60 * 60 // seconds
 )
@@ -45,6 +46,12 @@ type Frame struct {
 	Groups []byte
 	// Seq is the sequence number of an ack or a hello; 0 when a hello has none.
 	Seq uint64
+	// Also is the array of ranges of an ack or a hello, not yet checked (see
+	// ParseRanges); nil when absent.
+	Also []byte
+	// Epoch is the epoch of a hello as a JSON string, quotes included; nil when
+	// absent.
+	Epoch []byte
 	// TTL is the message's time to live in seconds, 0 when absent.
 	TTL uint32
 	// Priority goes from 0, which is also the default, to MaxPriority.

@@ -1,0 +1,210 @@
+package record
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// Kind is what a record says; the first byte of each.
+type Kind byte
+
+// The kinds.
+const (
+	Message Kind = 'M' // a letter and those whom it is for
+	Ack     Kind = 'A' // a recipient has settled messages
+	Gone    Kind = 'G' // messages will never be delivered
+	Session Kind = 'S' // what is known of a recipient
+	End     Kind = 'E' // a recipient is forgotten
+)
+
+// Cause is why a message is never delivered. The values stand in the log.
+type Cause uint8
+
+// The causes.
+const (
+	Expired   Cause = iota + 1 // it waited longer than its ttl
+	Overflow                   // it made room for a newer one
+	Conflated                  // a newer one under its key took its place
+	Damaged                    // the log lost it
+	Dropped                    // the recipient is not served any more by what kept it
+)
+
+// String is the word on the wire, in logs and in metrics.
+func (c Cause) String() string {
+	if c < Expired || c > Dropped {
+		return "unknown"
+	}
+	return [...]string{"expired", "overflow", "conflated", "damaged", "dropped"}[c-1]
+}
+
+// Causes are all of them.
+var Causes = [...]Cause{Expired, Overflow, Conflated, Damaged, Dropped}
+
+// Recipient is one of those whom a message is for.
+type Recipient struct {
+	Name  string
+	Epoch uint64
+	Seq   uint64
+}
+
+// Range is the seqs from From to To, both included.
+type Range struct{ From, To uint64 }
+
+// State is what is known of a recipient.
+type State struct {
+	Name   string
+	Epoch  uint64
+	Seq    uint64   // of the last message given to it
+	Upto   uint64   // all up to it are settled
+	Flags  uint8    // of the recipient; see the shard
+	Seen   int64    // when it was last connected, seconds since 1970
+	Groups []string // that it is in
+}
+
+// AppendMessage appends the part of a message record in front of its
+// recipients: one AppendRecipient each must follow. letter is what AppendLetter
+// wrote.
+func AppendMessage(dst, letter []byte, recipients int) []byte {
+	dst = append(append(dst, byte(Message)), letter...)
+	return binary.AppendUvarint(dst, uint64(recipients))
+}
+
+// AppendRecipient appends one recipient of a message record.
+func AppendRecipient(dst []byte, name string, epoch, seq uint64) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(name)))
+	dst = append(dst, name...)
+	dst = binary.LittleEndian.AppendUint64(dst, epoch)
+	return binary.AppendUvarint(dst, seq)
+}
+
+// AppendAck appends a record of what a recipient has settled: everything up to
+// upto, and the ranges.
+func AppendAck(dst []byte, epoch, upto uint64, ranges []Range) []byte {
+	dst = append(dst, byte(Ack))
+	dst = binary.LittleEndian.AppendUint64(dst, epoch)
+	dst = binary.AppendUvarint(dst, upto)
+	return appendRanges(dst, ranges)
+}
+
+// AppendGone appends a record of what will never be delivered.
+func AppendGone(dst []byte, epoch uint64, cause Cause, ranges ...Range) []byte {
+	dst = append(dst, byte(Gone))
+	dst = binary.LittleEndian.AppendUint64(dst, epoch)
+	return appendRanges(append(dst, byte(cause)), ranges)
+}
+
+func appendRanges(dst []byte, ranges []Range) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(ranges)))
+	for _, r := range ranges {
+		dst = binary.AppendUvarint(dst, r.From)
+		dst = binary.AppendUvarint(dst, r.To-r.From)
+	}
+	return dst
+}
+
+// AppendSession appends a record of what is known of a recipient.
+func AppendSession(dst []byte, s *State) []byte {
+	dst = append(dst, byte(Session))
+	dst = binary.AppendUvarint(dst, uint64(len(s.Name)))
+	dst = append(dst, s.Name...)
+	dst = binary.LittleEndian.AppendUint64(dst, s.Epoch)
+	dst = binary.AppendUvarint(dst, s.Seq)
+	dst = binary.AppendUvarint(dst, s.Upto)
+	dst = append(dst, s.Flags)
+	dst = binary.AppendUvarint(dst, uint64(s.Seen))
+	dst = binary.AppendUvarint(dst, uint64(len(s.Groups)))
+	for _, g := range s.Groups {
+		dst = binary.AppendUvarint(dst, uint64(len(g)))
+		dst = append(dst, g...)
+	}
+	return dst
+}
+
+// AppendEnd appends a record of a recipient being forgotten.
+func AppendEnd(dst []byte, epoch uint64) []byte {
+	return binary.LittleEndian.AppendUint64(append(dst, byte(End)), epoch)
+}
+
+// Record is a record that was read. Only the fields of its kind are set; they
+// alias the bytes that it was read from, and the slices are used again by the
+// next Read.
+type Record struct {
+	Kind       Kind
+	Letter     Letter
+	Body       []byte // Message: the letter's bytes
+	Recipients []Recipient
+	Epoch      uint64 // Ack, Gone, End
+	Upto       uint64 // Ack
+	Cause      Cause  // Gone
+	Ranges     []Range
+	State      State
+}
+
+// Read reads b, one whole record, and reports whether it is one.
+func (r *Record) Read(b []byte) bool {
+	in := reader{b: b}
+	r.Kind = Kind(in.byte())
+	r.Recipients, r.Ranges = r.Recipients[:0], r.Ranges[:0]
+	switch r.Kind {
+	case Message:
+		n, ok := ReadLetter(b[1:], &r.Letter)
+		if !ok {
+			return false
+		}
+		r.Body = b[1 : 1+n]
+		in.at += n
+		r.readRecipients(&in)
+	case Ack:
+		r.Epoch, r.Upto = in.fixed(), in.uvarint()
+		r.readRanges(&in)
+	case Gone:
+		r.Epoch, r.Cause = in.fixed(), Cause(in.byte())
+		in.bad = in.bad || r.Cause < Expired || r.Cause > Dropped
+		r.readRanges(&in)
+	case Session:
+		r.readState(&in)
+	case End:
+		r.Epoch = in.fixed()
+	default:
+		return false
+	}
+	return !in.bad && in.at == len(b)
+}
+
+func (r *Record) readRecipients(in *reader) {
+	for n := in.count(10); n > 0 && !in.bad; n-- {
+		to := Recipient{Name: in.text(), Epoch: in.fixed(), Seq: in.uvarint()}
+		in.bad = in.bad || to.Name == "" || to.Seq == 0
+		r.Recipients = append(r.Recipients, to)
+	}
+	in.bad = in.bad || len(r.Recipients) == 0
+}
+
+func (r *Record) readRanges(in *reader) {
+	for n := in.count(2); n > 0 && !in.bad; n-- {
+		from, more := in.uvarint(), in.uvarint()
+		in.bad = in.bad || more > math.MaxUint64-from
+		r.Ranges = append(r.Ranges, Range{from, from + more})
+	}
+}
+
+func (r *Record) readState(in *reader) {
+	r.State = State{
+		Name: in.text(), Epoch: in.fixed(), Seq: in.uvarint(), Upto: in.uvarint(), Flags: in.byte(), Seen: int64(in.uvarint()),
+		Groups: r.State.Groups[:0],
+	}
+	for n := in.count(1); n > 0 && !in.bad; n-- {
+		r.State.Groups = append(r.State.Groups, in.text())
+	}
+	in.bad = in.bad || r.State.Name == ""
+}
+
+// count reads how many items of at least size bytes follow.
+func (r *reader) count(size int) uint64 {
+	n := r.uvarint()
+	if n > uint64((len(r.b)-r.at)/size) {
+		r.bad = true
+		return 0
+	}
+	return n
+}
