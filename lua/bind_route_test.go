@@ -3,6 +3,8 @@ package lua
 import (
 	"strings"
 	"testing"
+
+	"github.com/stratix-gateway/stratix/core"
 )
 
 func TestRouting(t *testing.T) {
@@ -32,9 +34,11 @@ func TestRouting(t *testing.T) {
 func TestNothingFollowsADrop(t *testing.T) {
 	m := newMessage()
 	handle(t, m, `msg:drop("x") msg:to("eve") msg:to_sender() msg:reply(1) msg:join("g") msg:leave("h")
-		msg:set("data.a", 2) msg:del("data.s") msg:set("headers.x", "y") msg:priority(9) msg:ttl(1)`)
+		msg:set("data.a", 2) msg:del("data.s") msg:set("headers.x", "y") msg:priority(9) msg:ttl(1)
+		msg:store("none") msg:overflow("conflate", "k")`)
 	e := m.Effects
-	if len(e.Targets)+len(e.Replies)+len(e.Joins)+len(e.Leaves) > 0 || string(m.Data) != payload || m.Priority != 2 || m.TTL != 30 {
+	if len(e.Targets)+len(e.Replies)+len(e.Joins)+len(e.Leaves) > 0 || string(m.Data) != payload || m.Priority != 2 || m.TTL != 30 ||
+		m.StorageChoice != core.StorageUnset || m.Overflow != core.OverflowUnset || m.ConflateKey != nil {
 		t.Errorf("after a drop: %+v", m)
 	}
 }

@@ -27,7 +27,7 @@ type serveCmd struct {
 	Listen  string `help:"Address for clients: HOST:PORT or unix:PATH." default:":8080" env:"STRATIX_LISTEN" group:"Where"`
 	Admin   string `help:"Address for operators: loopback HOST:PORT, unix:PATH, or 'off'." default:"127.0.0.1:8081" env:"STRATIX_ADMIN" group:"Where"`
 	Scripts string `help:"Folder with main.lua; it is watched, and each save goes live." default:"scripts/routes" env:"STRATIX_SCRIPTS" group:"Where"`
-	Data    string `help:"Folder for what must survive a restart: the last scripts that worked." default:"data" env:"STRATIX_DATA" group:"Where"`
+	Data    string `help:"Folder for what must survive a restart: kept messages, the last scripts that worked. One gateway uses it at a time." default:"data" env:"STRATIX_DATA" group:"Where"`
 
 	MaxConnections   int           `help:"Connections in all." default:"100000" env:"STRATIX_MAX_CONNECTIONS" group:"Limits"`
 	MaxPerAddress    int           `help:"Connections from one address (IPv6: one /64); 0 for no limit." default:"0" env:"STRATIX_MAX_PER_ADDRESS" group:"Limits"`
@@ -38,6 +38,12 @@ type serveCmd struct {
 	IdleTimeout      time.Duration `help:"Silence after which a client is closed; a pong breaks it." default:"75s" env:"STRATIX_IDLE_TIMEOUT" group:"Limits"`
 	QueueBytes       core.Bytes    `help:"What may wait for one client that reads slowly." default:"256KiB" env:"STRATIX_QUEUE_BYTES" group:"Limits"`
 	QueuePolicy      string        `help:"When that is full: ${enum}." enum:"drop_oldest,reject,disconnect" default:"drop_oldest" env:"STRATIX_QUEUE_POLICY" group:"Limits"`
+	Window           int           `help:"Messages that a client of stratix.v1 may leave unacknowledged." default:"512" env:"STRATIX_WINDOW" group:"Limits"`
+	AckTimeout       time.Duration `help:"Time for such a client to acknowledge a message, after which it is closed." default:"30s" env:"STRATIX_ACK_TIMEOUT" group:"Limits"`
+	SessionLifetime  time.Duration `help:"Time for which such a client stays in its groups, and is reached by its prefixes, while it is offline." default:"24h" env:"STRATIX_SESSION_LIFETIME" group:"Limits"`
+	MaxSessions      int           `help:"ClientIDs that something is kept for; past it the one that was away longest is forgotten, if nothing waits for it." default:"1000000" env:"STRATIX_MAX_SESSIONS" group:"Limits"`
+	DedupWindow      time.Duration `help:"Time for which a messageId that comes again is known." default:"10m" env:"STRATIX_DEDUP_WINDOW" group:"Limits"`
+	DedupMessages    int           `help:"Deliveries that are known at the most, for that." default:"500000" env:"STRATIX_DEDUP_MESSAGES" group:"Limits"`
 	Budget           int           `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET" group:"Limits"`
 
 	Origins      []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
@@ -80,6 +86,8 @@ func (c *serveCmd) Validate() error {
 		positive("handshake-timeout", c.HandshakeTimeout > 0), positive("message-timeout", c.MessageTimeout > 0),
 		positive("ping-every", c.PingEvery > 0), positive("idle-timeout", c.IdleTimeout > 0),
 		positive("queue-bytes", c.QueueBytes > 0), positive("budget", c.Budget > 0), positive("drain-timeout", c.DrainTimeout > 0),
+		positive("window", c.Window > 0), positive("ack-timeout", c.AckTimeout > 0), positive("session-lifetime", c.SessionLifetime > 0),
+		positive("max-sessions", c.MaxSessions > 0), positive("dedup-window", c.DedupWindow > 0), positive("dedup-messages", c.DedupMessages > 0),
 	)
 	switch {
 	case err != nil:
@@ -92,6 +100,12 @@ func (c *serveCmd) Validate() error {
 		return errors.New("--shards must be between 0 and 1024")
 	case c.MaxPerAddress < 0:
 		return errors.New("--max-per-address must not be negative")
+	case c.Window > 1<<16:
+		return errors.New("--window must be at most 65536")
+	case c.DedupWindow > 24*time.Hour:
+		return errors.New("--dedup-window must be at most 24h")
+	case c.DedupMessages > 1<<26:
+		return errors.New("--dedup-messages must be at most 67108864")
 	case c.MaxMessage > 16<<20:
 		return errors.New("--max-message must be at most 16MiB")
 	case c.QueueBytes < c.MaxMessage:
@@ -184,6 +198,8 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 		MaxMessage: int(c.MaxMessage), HandshakeTimeout: c.HandshakeTimeout, StallTimeout: c.MessageTimeout,
 		PingEvery: c.PingEvery, IdleTimeout: c.IdleTimeout, DrainTimeout: c.DrainTimeout,
 		QueueBytes: int(c.QueueBytes), QueuePolicy: policy,
+		Window: c.Window, AckTimeout: c.AckTimeout, Sessions: c.MaxSessions, SessionLifetime: c.SessionLifetime,
+		SeenMessages: c.DedupMessages, SeenAge: c.DedupWindow,
 		Deflate: c.Deflate, DeflateAbove: int(c.DeflateAbove),
 		Origins: c.Origins, InsecureOpen: c.InsecureOpen, Summary: c.Summary, Log: log,
 	}

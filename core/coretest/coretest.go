@@ -34,12 +34,16 @@ func Message(from, data string) *core.Message {
 }
 
 // Env is what a gateway of one shard lends to a stage: files stand for the
-// scripts folder, and the log goes to the output of the test.
+// scripts folder, the log goes to the output of the test, the Ring has the
+// default bounds, and Disk accepts all settings. A test that wants to see them
+// puts a Disk of its own there and opens with OpenIn.
 func Env(t testing.TB, files map[string]string) *core.Env {
 	var mu sync.Mutex
 	states := map[string]any{}
 	return &core.Env{
 		Shards: 1,
+		Ring:   core.NewRing(),
+		Disk:   func(core.DiskSettings) error { return nil },
 		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 		ReadFile: func(name string) ([]byte, error) {
 			text, ok := files[name]
@@ -65,7 +69,14 @@ func Env(t testing.TB, files map[string]string) *core.Env {
 // to it, for shard 0, and starts it. It is stopped when the test ends.
 func Open(t testing.TB, plugin string, values map[string]any, files map[string]string) core.Stage {
 	t.Helper()
-	opened, err := open(t, plugin, values, files)
+	return OpenIn(t, Env(t, files), plugin, values)
+}
+
+// OpenIn is Open with what env lends, so that a test sees what the stage does
+// with it.
+func OpenIn(t testing.TB, env *core.Env, plugin string, values map[string]any) core.Stage {
+	t.Helper()
+	opened, err := open(t, env, plugin, values)
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -92,20 +103,20 @@ func Open(t testing.TB, plugin string, values map[string]any, files map[string]s
 // at the place "main.lua:1". The test fails when the plugin accepts them.
 func Refusal(t testing.TB, plugin string, values map[string]any, files map[string]string) error {
 	t.Helper()
-	_, err := open(t, plugin, values, files)
+	_, err := open(t, Env(t, files), plugin, values)
 	if err == nil {
 		t.Fatalf("stage.%s opens with %v, want an error", plugin, values)
 	}
 	return err
 }
 
-func open(t testing.TB, plugin string, values map[string]any, files map[string]string) (core.Stage, error) {
+func open(t testing.TB, env *core.Env, plugin string, values map[string]any) (core.Stage, error) {
 	t.Helper()
 	p, ok := core.Lookup(plugin)
 	if !ok {
 		t.Fatalf("no plugin %q is registered: does the test import its package?", plugin)
 	}
-	stage, err := p.Open(core.Config{Stage: plugin, Pos: "main.lua:1", Values: values}, Env(t, files))
+	stage, err := p.Open(core.Config{Stage: plugin, Pos: "main.lua:1", Values: values}, env)
 	if err == nil && stage == nil {
 		t.Fatalf("stage.%s opened neither a stage nor an error", plugin)
 	}

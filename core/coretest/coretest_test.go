@@ -157,6 +157,29 @@ func TestEnvMakesAStateOnce(t *testing.T) {
 	f("ring", 1)
 }
 
+func TestEnvLendsWhatIsKept(t *testing.T) {
+	env := coretest.Env(t, nil)
+	if got := env.Ring.Messages.Load(); got != core.DefaultRingMessages {
+		t.Errorf("the ring holds %d messages", got)
+	}
+	if err := env.Disk(core.DefaultDiskSettings()); err != nil {
+		t.Errorf("disk: %v", err)
+	}
+	if coretest.Env(t, nil).Ring == env.Ring {
+		t.Error("two gateways share a ring")
+	}
+}
+
+func TestOpenInLendsTheGivenEnv(t *testing.T) {
+	life = nil
+	env := coretest.Env(t, nil)
+	env.ReadFile = func(string) ([]byte, error) { return []byte("given"), nil }
+	coretest.OpenIn(t, env, "lived", map[string]any{"file": "a"})
+	if want := []string{"read given", "shard 0", "start <nil>"}; !slices.Equal(life, want) {
+		t.Errorf("got %v, want %v", life, want)
+	}
+}
+
 var sink []byte
 
 func TestAllocCeiling(t *testing.T) {

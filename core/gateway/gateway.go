@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/journal"
 	"github.com/stratix-gateway/stratix/core/reload"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
@@ -23,10 +24,11 @@ import (
 // Options are everything that a gateway is started with.
 type Options struct {
 	Version string
-	Listen  string // public address
-	Admin   string // operators' address: loopback, or unix:PATH; "" for none
-	Scripts string // folder
-	Data    string // folder; "" keeps nothing on disk
+	Listen  string     // public address
+	Admin   string     // operators' address: loopback, or unix:PATH; "" for none
+	Scripts string     // folder
+	Data    string     // folder; "" keeps nothing on disk
+	Files   journal.FS // file layer of the log; nil for the real one
 	// Load builds a generation from a snapshot of the scripts folder.
 	Load Loader
 
@@ -42,6 +44,12 @@ type Options struct {
 	DrainTimeout     time.Duration
 	QueueBytes       int
 	QueuePolicy      shard.Policy
+	Window           int           // messages that a reliable client may leave unacknowledged
+	AckTimeout       time.Duration // for an acknowledgement
+	Sessions         int           // ClientIDs that something is kept for
+	SessionLifetime  time.Duration // for which an offline reliable client is in its groups
+	SeenMessages     int           // of the deduplication window
+	SeenAge          time.Duration // that they are in it at the most
 	Deflate          bool
 	DeflateAbove     int
 	Origins          []string
@@ -56,16 +64,20 @@ type Loader func(snap reload.Snapshot, number uint32, env *core.Env, previous *c
 
 // Gateway is one running gateway. Open makes it, Run serves until told to stop.
 type Gateway struct {
-	opt     Options
-	log     *slog.Logger
-	dir     string // the scripts folder, absolute
-	env     *core.Env
-	shards  *shard.Set
-	server  *server.Server
-	public  net.Listener
-	admin   net.Listener
-	started time.Time
-	ready   atomic.Bool
+	opt       Options
+	log       *slog.Logger
+	dir       string // the scripts folder, absolute
+	env       *core.Env
+	ring      *core.Ring
+	journal   *journal.Journal // nil without a data folder
+	sync      core.Sync        // of the journal
+	recovered bool             // the journal runs
+	shards    *shard.Set
+	server    *server.Server
+	public    net.Listener
+	admin     net.Listener
+	started   time.Time
+	ready     atomic.Bool
 
 	scripts scripts
 }
@@ -74,7 +86,8 @@ type Gateway struct {
 // until Run.
 func Open(opt Options) (*Gateway, error) {
 	g := &Gateway{opt: opt, log: opt.Log, started: time.Now()}
-	g.env = &core.Env{Shards: opt.Shards, Log: opt.Log, State: newStates().get}
+	g.ring = core.NewRing()
+	g.env = &core.Env{Shards: opt.Shards, Log: opt.Log, Ring: g.ring, Disk: g.configureDisk, State: newStates().get}
 	var err error
 	if g.dir, err = filepath.Abs(opt.Scripts); err != nil {
 		return nil, fmt.Errorf("scripts folder: %w", err)
@@ -95,17 +108,21 @@ func Open(opt Options) (*Gateway, error) {
 	}
 	if err := g.start(); err != nil {
 		g.closeListeners()
-		return nil, err
+		return nil, errors.Join(err, g.closeJournal())
 	}
 	return g, nil
 }
 
 func (g *Gateway) start() error {
+	if err := g.openJournal(); err != nil {
+		return err
+	}
 	gen, err := g.firstGeneration()
 	if err != nil {
 		return err
 	}
-	g.shards, err = shard.Start(shard.Options{
+	each := func(n int) int { return max(1, (n+g.opt.Shards-1)/g.opt.Shards) }
+	g.shards, err = shard.New(shard.Options{
 		Shards:       g.opt.Shards,
 		MaxMessage:   g.opt.MaxMessage,
 		PingEvery:    g.opt.PingEvery,
@@ -114,8 +131,18 @@ func (g *Gateway) start() error {
 		QueueBytes:   g.opt.QueueBytes,
 		QueuePolicy:  g.opt.QueuePolicy,
 		DeflateAbove: g.opt.DeflateAbove,
-		Log:          g.log,
-		Released:     g.scripts.released,
+		Ring:         g.ring,
+		Journal:      g.journal,
+		Window:       g.opt.Window,
+		AckTimeout:   g.opt.AckTimeout,
+		Sessions:     each(g.opt.Sessions),
+		SeenMessages: each(g.opt.SeenMessages),
+		SeenAge:      uint32(g.opt.SeenAge / time.Second),
+
+		SessionLifetime: int64(g.opt.SessionLifetime / time.Second),
+
+		Log:      g.log,
+		Released: g.scripts.released,
 	}, gen)
 	if err != nil {
 		return err
@@ -139,7 +166,7 @@ func (g *Gateway) start() error {
 }
 
 func client(c server.Client) shard.Client {
-	return shard.Client{ID: c.ID, Remote: c.Remote, Deflate: c.Deflate, FD: c.FD, Early: c.Early, Place: c.Place}
+	return shard.Client{ID: c.ID, Remote: c.Remote, Deflate: c.Deflate, Reliable: c.Reliable, FD: c.FD, Early: c.Early, Place: c.Place}
 }
 
 // Addr is the public address that the gateway listens on.
@@ -157,7 +184,7 @@ func (g *Gateway) AdminAddr() net.Addr {
 // every client, their connections closed one after the other, and everything
 // given back. It returns nil when all that fitted into DrainTimeout.
 func (g *Gateway) Run(ctx context.Context) error {
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	var background sync.WaitGroup
 	watch, stopWatching := context.WithCancel(context.Background())
 	defer stopWatching()
@@ -166,20 +193,24 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if g.admin != nil {
 		background.Go(func() { failed <- g.server.ServeAdmin(g.admin) })
 	}
-	background.Go(func() {
-		if err := g.watchScripts(watch); err != nil {
-			failed <- err
-		}
-	})
-	background.Go(func() { g.summarize(watch) })
-	background.Go(func() { g.trim(watch) })
+	err := g.recover()
+	g.shards.Run()
+	if err == nil {
+		background.Go(func() {
+			if err := g.watchScripts(watch); err != nil {
+				failed <- err
+			}
+		})
+		background.Go(func() { g.summarize(watch) })
+		background.Go(func() { g.trim(watch) })
+		background.Go(func() { g.release(watch) })
 
-	g.ready.Store(true)
-	g.announce()
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
+		g.ready.Store(true)
+		g.announce()
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+		}
 	}
 	g.ready.Store(false)
 	stopWatching()
@@ -200,7 +231,7 @@ func (g *Gateway) shutdown() error {
 	err = errors.Join(err, g.server.Shutdown(ctx))
 	g.scripts.freeze()
 	g.shards.Stop()
-	err = errors.Join(err, g.scripts.close())
+	err = errors.Join(err, g.scripts.close(), g.closeJournal())
 	if err != nil {
 		g.log.Error("shut down, not cleanly", "took", time.Since(began).String(), "error", err)
 		return fmt.Errorf("shutdown: %w", err)

@@ -9,6 +9,7 @@
 //	message: 'M' letter recipients:n { name epoch seq }
 //	ack:     'A' epoch upto n { from length-1 }          settled by the recipient
 //	gone:    'G' epoch cause:1 n { from length-1 }       will never be delivered
-//	session: 'S' name epoch seq upto flags:1 seen n { group }
+//	session: 'S' name epoch seq upto flags:1 seen n { group } n { cause:1 from length-1 }
 //	end:     'E' epoch                                   nothing is kept for it
+//	run:     'R' sync:1 ended:1                          of the gateway
 package record

@@ -3,6 +3,8 @@ package record
 import (
 	"encoding/binary"
 	"math"
+
+	"github.com/stratix-gateway/stratix/core"
 )
 
 // Kind is what a record says; the first byte of each.
@@ -15,6 +17,7 @@ const (
 	Gone    Kind = 'G' // messages will never be delivered
 	Session Kind = 'S' // what is known of a recipient
 	End     Kind = 'E' // a recipient is forgotten
+	Run     Kind = 'R' // the gateway begins, or has ended in order
 )
 
 // Cause is why a message is never delivered. The values stand in the log.
@@ -26,19 +29,19 @@ const (
 	Overflow                   // it made room for a newer one
 	Conflated                  // a newer one under its key took its place
 	Damaged                    // the log lost it
-	Dropped                    // the recipient is not served any more by what kept it
+	Lost                       // it was in memory only, and the process ended
 )
 
 // String is the word on the wire, in logs and in metrics.
 func (c Cause) String() string {
-	if c < Expired || c > Dropped {
+	if c < Expired || c > Lost {
 		return "unknown"
 	}
-	return [...]string{"expired", "overflow", "conflated", "damaged", "dropped"}[c-1]
+	return [...]string{"expired", "overflow", "conflated", "damaged", "lost"}[c-1]
 }
 
 // Causes are all of them.
-var Causes = [...]Cause{Expired, Overflow, Conflated, Damaged, Dropped}
+var Causes = [...]Cause{Expired, Overflow, Conflated, Damaged, Lost}
 
 // Recipient is one of those whom a message is for.
 type Recipient struct {
@@ -59,6 +62,14 @@ type State struct {
 	Flags  uint8    // of the recipient; see the shard
 	Seen   int64    // when it was last connected, seconds since 1970
 	Groups []string // that it is in
+	Spans  []Span   // seqs after Upto that do not wait any more, in order
+}
+
+// Span is a range of seqs that do not wait any more: they are settled if Cause
+// is 0, else they will never be delivered.
+type Span struct {
+	Range
+	Cause Cause
 }
 
 // AppendMessage appends the part of a message record in front of its
@@ -117,7 +128,23 @@ func AppendSession(dst []byte, s *State) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(g)))
 		dst = append(dst, g...)
 	}
+	dst = binary.AppendUvarint(dst, uint64(len(s.Spans)))
+	for _, span := range s.Spans {
+		dst = append(dst, byte(span.Cause))
+		dst = binary.AppendUvarint(dst, span.From)
+		dst = binary.AppendUvarint(dst, span.To-span.From)
+	}
 	return dst
+}
+
+// AppendRun appends a record of a run that begins under sync, or has ended in
+// order: then nothing that was told is missing behind it.
+func AppendRun(dst []byte, sync core.Sync, ended bool) []byte {
+	flag := byte(0)
+	if ended {
+		flag = 1
+	}
+	return append(dst, byte(Run), byte(sync), flag)
 }
 
 // AppendEnd appends a record of a recipient being forgotten.
@@ -138,6 +165,8 @@ type Record struct {
 	Cause      Cause  // Gone
 	Ranges     []Range
 	State      State
+	Sync       core.Sync // Run
+	Ended      bool      // Run
 }
 
 // Read reads b, one whole record, and reports whether it is one.
@@ -159,12 +188,14 @@ func (r *Record) Read(b []byte) bool {
 		r.readRanges(&in)
 	case Gone:
 		r.Epoch, r.Cause = in.fixed(), Cause(in.byte())
-		in.bad = in.bad || r.Cause < Expired || r.Cause > Dropped
+		in.bad = in.bad || r.Cause < Expired || r.Cause > Lost
 		r.readRanges(&in)
 	case Session:
 		r.readState(&in)
 	case End:
 		r.Epoch = in.fixed()
+	case Run:
+		r.Sync, r.Ended = core.Sync(in.byte()), in.byte() == 1
 	default:
 		return false
 	}
@@ -191,10 +222,15 @@ func (r *Record) readRanges(in *reader) {
 func (r *Record) readState(in *reader) {
 	r.State = State{
 		Name: in.text(), Epoch: in.fixed(), Seq: in.uvarint(), Upto: in.uvarint(), Flags: in.byte(), Seen: int64(in.uvarint()),
-		Groups: r.State.Groups[:0],
+		Groups: r.State.Groups[:0], Spans: r.State.Spans[:0],
 	}
 	for n := in.count(1); n > 0 && !in.bad; n-- {
 		r.State.Groups = append(r.State.Groups, in.text())
+	}
+	for n := in.count(3); n > 0 && !in.bad; n-- {
+		cause, from, more := Cause(in.byte()), in.uvarint(), in.uvarint()
+		in.bad = in.bad || cause > Lost || more > math.MaxUint64-from
+		r.State.Spans = append(r.State.Spans, Span{Range{from, from + more}, cause})
 	}
 	in.bad = in.bad || r.State.Name == ""
 }

@@ -45,7 +45,8 @@ func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
 	many := AppendMessage(nil, letter, 2)
 	many = AppendRecipient(many, "desk-1", 1<<63, 1)
 	many = AppendRecipient(many, "desk-2", 7, 1<<40)
-	state := State{Name: "c", Epoch: 9, Seq: 10, Upto: 8, Flags: 3, Seen: 1760000000, Groups: []string{"a", "room:1"}}
+	state := State{Name: "c", Epoch: 9, Seq: 10, Upto: 8, Flags: 3, Seen: 1760000000, Groups: []string{"a", "room:1"},
+		Spans: []Span{{Range{9, 9}, Overflow}, {Range{10, 10}, 0}}}
 	var r Record
 	f := func(b []byte, check func() bool) {
 		t.Helper()
@@ -75,6 +76,7 @@ func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
 		return r.Kind == Gone && r.Cause == Expired && reflect.DeepEqual(r.Ranges, []Range{{1, 1}, {3, 9}})
 	})
 	f(AppendSession(nil, &state), func() bool { return r.Kind == Session && reflect.DeepEqual(r.State, state) })
+	f(AppendRun(nil, core.SyncOS, true), func() bool { return r.Kind == Run && r.Sync == core.SyncOS && r.Ended })
 	f(AppendEnd(nil, 77), func() bool { return r.Kind == End && r.Epoch == 77 })
 }
 
@@ -95,6 +97,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(AppendGone(nil, 5, Expired, Range{1, 1}))
 	f.Add(AppendSession(nil, &State{Name: "c", Groups: []string{"a"}}))
 	f.Add(AppendEnd(nil, 1))
+	f.Add(AppendRun(nil, core.SyncCommit, false))
 	var r Record
 	f.Fuzz(func(_ *testing.T, b []byte) { r.Read(b) }) // must not panic
 }

@@ -26,6 +26,9 @@ const (
 	Goroutine = "goroutine" // a goroutine stays with each client, in Pump
 )
 
+// Reliable is the subprotocol of clients that acknowledge what they get.
+const Reliable = "stratix.v1"
+
 const (
 	headerBytes   = 8 << 10          // the request line and all headers
 	bodyBytes     = 4 << 10          // nothing here takes a larger body
@@ -78,6 +81,8 @@ type Client struct {
 	ID      string     // the ClientID, checked
 	Remote  netip.Addr // invalid for clients of a unix socket
 	Deflate bool       // permessage-deflate was agreed, without context takeover
+	// Reliable says that the subprotocol Reliable was agreed.
+	Reliable bool
 	FD      int        // a duplicated, non-blocking descriptor; -1 where Conn is used
 	Conn    net.Conn   // nil where FD is used
 	Early   []byte     // bytes that came behind the handshake, to be read first; or nil
@@ -119,6 +124,7 @@ func New(opt Options) *Server {
 	s.upgrader = websocket.FastHTTPUpgrader{
 		CheckOrigin:       s.checkOrigin,
 		EnableCompression: opt.Deflate,
+		Subprotocols:      []string{Reliable},
 		Error:             s.handshakeError,
 		// The library's connection is thrown away right after the handshake:
 		// the smallest buffer for reading, and none for writing.

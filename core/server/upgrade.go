@@ -162,6 +162,7 @@ func (s *Server) handOver(ws *websocket.Conn, c *conn, client Client) {
 		return
 	}
 	client.Early = early
+	client.Reliable = ws.Subprotocol() == Reliable
 	if s.opt.Transport == Goroutine {
 		defer client.Place.Leave()
 		client.Conn = c.Conn

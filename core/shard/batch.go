@@ -14,21 +14,33 @@ import (
 // a pointer and the bytes are copied once. Integers are little endian.
 //
 //	message: 'm' flags:1 slot:4 targets:2 body:4 { kind:1 name:2 bytes } bytes
-//	receipt: 'r' slot:4 delivered:4 queued:4 offline:4 refused:4
-//	late:    'l' slot:4 written:1
+//	kept:    'k' the same; the bytes are a letter
+//	receipt: 'r' slot:4 delivered:4 queued:4 offline:4 refused:4 stored:1 fault:1
+//	late:    'l' slot:4 outcome:1
 const (
-	entryMessage = 'm'
-	entryReceipt = 'r'
-	entryLate    = 'l'
+	entryMessage     = 'm'
+	entryKept        = 'k'
+	entryReceipt     = 'r'
+	entryLateReceipt = 'l'
 )
 
-// wantsReceipt is the flag of a message whose sender asked for a receipt.
-const wantsReceipt = 1
+// The flags of a message.
+const (
+	wantsReceipt = 1 << iota // its sender asked for a receipt
+	wantsDisk                // it is to be in the log
+)
+
+// The outcomes of a message that had to wait.
+const (
+	lateLost = iota
+	lateDelivered
+	lateExpired
+)
 
 var le = binary.LittleEndian
 
-func appendMessage(b []byte, slot uint32, flags byte, targets []core.Target, body []byte) []byte {
-	b = append(b, entryMessage, flags)
+func appendMessage(b []byte, kind byte, slot uint32, flags byte, targets []core.Target, body []byte) []byte {
+	b = append(b, kind, flags)
 	b = le.AppendUint32(b, slot)
 	b = le.AppendUint16(b, uint16(len(targets)))
 	b = le.AppendUint32(b, uint32(len(body)))
@@ -40,22 +52,20 @@ func appendMessage(b []byte, slot uint32, flags byte, targets []core.Target, bod
 	return append(b, body...)
 }
 
-func appendReceipt(b []byte, slot uint32, c wire.Counts) []byte {
+func appendReceipt(b []byte, slot uint32, c wire.Counts, kept stored, why fault) []byte {
 	b = append(b, entryReceipt)
 	b = le.AppendUint32(b, slot)
 	b = le.AppendUint32(b, c.Delivered)
 	b = le.AppendUint32(b, c.Queued)
 	b = le.AppendUint32(b, c.Offline)
-	return le.AppendUint32(b, c.Refused)
+	b = le.AppendUint32(b, c.Refused)
+	return append(b, byte(kept), byte(why))
 }
 
-func appendLate(b []byte, slot uint32, written bool) []byte {
-	b = append(b, entryLate)
+func appendLate(b []byte, slot uint32, outcome byte) []byte {
+	b = append(b, entryLateReceipt)
 	b = le.AppendUint32(b, slot)
-	if written {
-		return append(b, 1)
-	}
-	return append(b, 0)
+	return append(b, outcome)
 }
 
 // unpackAll handles the batches that have come, oldest first, and gives them
@@ -80,12 +90,12 @@ func (s *Shard) unpack(p *parcel) bool {
 	from, b := p.from, p.buf[p.off:]
 	for len(b) > 0 {
 		switch b[0] {
-		case entryMessage:
-			if len(s.deliveries) >= turnDeliveries/2 {
+		case entryMessage, entryKept:
+			if len(s.deliveries)+s.given >= turnDeliveries/2 || len(s.filling.Buf) > 2*commitBytes {
 				p.off = len(p.buf) - len(b)
 				return false
 			}
-			flags, slot := b[1], le.Uint32(b[2:])
+			kind, flags, slot := b[0], b[1], le.Uint32(b[2:])
 			targets, body := int(le.Uint16(b[6:])), int(le.Uint32(b[8:]))
 			b = b[12:]
 			s.targets = s.targets[:0]
@@ -98,16 +108,20 @@ func (s *Shard) unpack(p *parcel) bool {
 				})
 				b = b[3+n:]
 			}
-			s.deliver(from, slot, flags&wantsReceipt != 0, s.targets, b[:body])
+			if kind == entryKept {
+				s.keep(from, slot, flags&wantsReceipt != 0, flags&wantsDisk != 0, s.targets, b[:body])
+			} else {
+				s.deliver(from, slot, flags&wantsReceipt != 0, s.targets, b[:body])
+			}
 			b = b[body:]
 		case entryReceipt:
 			s.report(le.Uint32(b[1:]), wire.Counts{
 				Delivered: le.Uint32(b[5:]), Queued: le.Uint32(b[9:]),
 				Offline: le.Uint32(b[13:]), Refused: le.Uint32(b[17:]),
-			})
-			b = b[21:]
-		case entryLate:
-			s.reportLate(le.Uint32(b[1:]), b[5] == 1)
+			}, stored(b[21]), fault(b[22]))
+			b = b[23:]
+		case entryLateReceipt:
+			s.reportLate(le.Uint32(b[1:]), b[5])
 			b = b[6:]
 		default:
 			panic("shard: a batch holds an entry of an unknown kind")
@@ -203,5 +217,5 @@ func (s *Shard) congested() bool {
 			return true
 		}
 	}
-	return s.flights.full()
+	return s.flights.full() || len(s.filling.Buf) > commitBytes
 }

@@ -13,16 +13,16 @@ import (
 // Whatever goes into a batch comes out of it: messages at their recipients,
 // receipts at the flights that wait for them.
 func FuzzBatch(f *testing.F) {
-	f.Add("b", "", "body", byte(1), uint8(3), false)
-	f.Add("", "b", "", byte(0), uint8(0), true)
-	f.Add("b", strings.Repeat("n", 128), "\x00\xff", byte(7), uint8(200), true)
+	f.Add("b", "", "body", byte(1), uint8(3), byte(0))
+	f.Add("", "b", "", byte(0), uint8(0), byte(1))
+	f.Add("b", strings.Repeat("n", 128), "\x00\xff", byte(7), uint8(200), byte(1))
 	opt := oneShard()
 	opt.QueueBytes = 1 << 30
 	x := byHand(f, opt, &hooks{})
 	s := x.shards[0]
 	b := x.connect("b")
 	other := &Shard{index: 0} // the producer; receipts go to index 0
-	f.Fuzz(func(t *testing.T, first, second, body string, kind byte, n uint8, late bool) {
+	f.Fuzz(func(t *testing.T, first, second, body string, kind byte, n uint8, late byte) {
 		if len(first) > 128 || len(second) > 128 || len(body) > 8<<10 {
 			t.Skip("longer than names and messages are")
 		}
@@ -32,12 +32,12 @@ func FuzzBatch(f *testing.F) {
 		fl.shards, fl.receipt = 1, true
 		counts := wire.Counts{Delivered: 1, Queued: uint32(n), Offline: 5, Refused: 1 << 31}
 
-		batch := appendMessage(nil, 7, wantsReceipt, targets, []byte(body))
-		batch = appendReceipt(batch, slot, counts)
+		batch := appendMessage(nil, entryMessage, 7, wantsReceipt, targets, []byte(body))
+		batch = appendReceipt(batch, slot, counts, storedMemory, faultNone)
 		for range n {
 			batch = appendLate(batch, slot, late)
 		}
-		batch = appendMessage(batch, 8, 0, nil, nil)
+		batch = appendMessage(batch, entryMessage, 8, 0, nil, nil)
 		s.turn++
 		if !s.unpack(&parcel{from: other, buf: batch}) {
 			t.Fatal("the batch was not unpacked to its end")

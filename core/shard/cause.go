@@ -12,8 +12,9 @@ const (
 	causeSlow     cause = "slow"
 	causeStalled  cause = "stalled"
 	causeProtocol cause = "protocol"
-	causeDrain    cause = "drain" // the gateway shuts down ...
-	causeStop     cause = "stop"  // ... and has
+	causeUnacked  cause = "unacked" // it took too long to acknowledge
+	causeDrain    cause = "drain"   // the gateway shuts down ...
+	causeStop     cause = "stop"    // ... and has
 )
 
 // closed counts a connection that has been closed, once.
@@ -36,6 +37,8 @@ func (c *Counts) closed(why cause) {
 		c.Stalled++
 	case causeProtocol:
 		c.Protocol++
+	case causeUnacked:
+		c.Unacked++
 	case causeDrain, causeStop:
 		c.Drained++
 	}

@@ -13,6 +13,7 @@ type delivery struct {
 	serial  uint32
 	receipt int32  // index among the turn's receipts
 	end     uint64 // position in the session's outbound; 0: dropped since
+	entry   uint32 // in its mailbox; 0 if it is not kept
 }
 
 // receipt gathers what this shard did with one message within this turn.
@@ -20,6 +21,8 @@ type receipt struct {
 	from   *Shard
 	slot   uint32
 	wanted bool // a second receipt is owed for what had to wait
+	stored stored
+	fault  fault
 	counts wire.Counts
 }
 
@@ -72,14 +75,15 @@ func (s *Shard) give(c *session, r *receipt, body []byte) {
 		r.counts.Offline++
 		return
 	}
-	size := wire.HeadSize(c.seq+1) + len(body)
+	size := wire.HeadSize(c.nextSeq()) + len(body)
 	if c.out != nil && c.out.waiting()+size > s.opt.QueueBytes && !s.makeRoom(c, size) {
 		r.counts.Refused++
 		return
 	}
 	o := s.outbound(c)
 	begin := o.end()
-	s.appendMessage(c, o, size, body)
+	c.seq = c.nextSeq()
+	s.appendMessage(c, o, c.seq, body)
 	o.marks = append(o.marks, mark{
 		begin: begin, end: o.end(), seq: c.seq,
 		turn: s.turn, delivery: int32(len(s.deliveries)),
@@ -96,24 +100,34 @@ func (s *Shard) give(c *session, r *receipt, body []byte) {
 // acknowledgement behind it in the same stream is true when it is read.
 func (s *Shard) giveSelf(c *session, body []byte) {
 	o := s.outbound(c)
-	s.appendMessage(c, o, wire.HeadSize(c.seq+1)+len(body), body)
+	c.seq = c.nextSeq()
+	s.appendMessage(c, o, c.seq, body)
 	if len(o.buf) >= writeBytes && !c.blocked {
 		s.write(c)
 	}
 }
 
-// appendMessage appends one message frame with c's next seq.
-func (s *Shard) appendMessage(c *session, o *outbound, size int, body []byte) {
-	c.seq++
+// nextSeq is the seq of the next message to c that is not kept: a client that
+// resumes counts only what is, and gets 0 for none.
+func (c *session) nextSeq() uint64 {
+	if c.reliable {
+		return 0
+	}
+	return c.seq + 1
+}
+
+// appendMessage appends one message frame.
+func (s *Shard) appendMessage(c *session, o *outbound, seq uint64, body []byte) {
+	size := wire.HeadSize(seq) + len(body)
 	s.count.Out++
 	s.count.OutBytes += uint64(size)
 	if c.deflate && s.opt.DeflateAbove > 0 && size >= s.opt.DeflateAbove {
-		s.text = append(wire.AppendHead(s.text[:0], c.seq), body...)
+		s.text = append(wire.AppendHead(s.text[:0], seq), body...)
 		o.buf = s.deflater.AppendFrame(o.buf, frame.OpText, s.text)
 		return
 	}
 	o.buf = frame.AppendHeader(o.buf, frame.OpText, size)
-	o.buf = wire.AppendHead(o.buf, c.seq)
+	o.buf = wire.AppendHead(o.buf, seq)
 	o.buf = append(o.buf, body...)
 }
 
@@ -129,6 +143,9 @@ func (s *Shard) makeRoom(c *session, size int) bool {
 	}
 	switch s.opt.QueuePolicy {
 	case DropOldest:
+		if c.reliable || len(c.out.sent) > 0 {
+			return false // what is kept, or could not be named, does not make way
+		}
 		// An eighth more than needed, so that a recipient that stays slow does
 		// not cost a move of its queue for each message.
 		s.gone, s.tail = c.out.dropOldest(s.opt.QueueBytes-s.opt.QueueBytes/8-size, s.gone[:0], s.tail)
@@ -149,7 +166,7 @@ func (s *Shard) forgetDropped(c *session, gone []mark) {
 		} else {
 			s.count.Dropped++
 		}
-		s.settleLate(c.out, m, false)
+		s.settleLate(c.out, m, lateLost)
 	}
 	for _, m := range c.out.marks {
 		if m.turn == s.turn {
@@ -186,6 +203,11 @@ func (s *Shard) settle() {
 		switch {
 		case d.end == 0:
 			r.counts.Refused++
+		case d.entry != 0 && (c.serial != d.serial || c.state != open || c.out != nil && c.out.written() < d.end):
+			r.counts.Queued++ // it waits on
+			if r.wanted && s.entries.At(d.entry).flags&entryLate == 0 {
+				s.noteLate(d.entry, lateNote{r.from, r.slot})
+			}
 		case c.serial != d.serial || c.state == free:
 			r.counts.Offline++ // it left before the write
 		case c.out == nil || c.out.written() >= d.end:
@@ -204,10 +226,10 @@ func (s *Shard) settle() {
 	for i := range s.receipts {
 		r := &s.receipts[i]
 		if r.from == s {
-			s.report(r.slot, r.counts)
+			s.report(r.slot, r.counts, r.stored, r.fault)
 		} else {
 			b := s.to(r.from.index)
-			b.buf = appendReceipt(b.buf, r.slot, r.counts)
+			b.buf = appendReceipt(b.buf, r.slot, r.counts, r.stored, r.fault)
 		}
 		r.from = nil
 	}
@@ -215,15 +237,20 @@ func (s *Shard) settle() {
 }
 
 // settleLate tells the sender of a message that had to wait.
-func (s *Shard) settleLate(o *outbound, m mark, written bool) {
+func (s *Shard) settleLate(o *outbound, m mark, outcome byte) {
 	if m.late.shard == nil {
 		return
 	}
 	o.late--
-	if m.late.shard == s {
-		s.reportLate(m.late.slot, written)
+	s.tellLate(m.late, outcome)
+}
+
+// tellLate gives the second receipt of one recipient.
+func (s *Shard) tellLate(who lateNote, outcome byte) {
+	if who.shard == s {
+		s.reportLate(who.slot, outcome)
 		return
 	}
-	b := s.to(m.late.shard.index)
-	b.buf = appendLate(b.buf, m.late.slot, written)
+	b := s.to(who.shard.index)
+	b.buf = appendLate(b.buf, who.slot, outcome)
 }

@@ -154,7 +154,7 @@ func TestStartNeedsAProgramForEachShard(t *testing.T) {
 		t.Helper()
 		opt := options()
 		opt.Shards = shards
-		if set, err := Start(opt, generation(1, programs, &hooks{})); err == nil {
+		if set, err := New(opt, generation(1, programs, &hooks{})); err == nil {
 			set.Stop()
 			t.Errorf("%d shards started with %d programs", shards, programs)
 		}

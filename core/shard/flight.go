@@ -13,6 +13,9 @@ type flight struct {
 	receipt bool   // a second acknowledgement is owed when the queued are written
 	late    uint32 // recipients whose receipt is still to come
 	lost    uint32 // recipients that will never give one
+	expired bool   // ... because it waited too long for one of them
+	stored  stored // by the shards that have reported: the least
+	fault   fault  // why a recipient was refused
 	counts  wire.Counts
 }
 
@@ -37,7 +40,7 @@ func (t *flights) full() bool { return len(t.slots)-len(t.unused)-t.late >= maxF
 
 func (t *flights) take() (uint32, *flight) {
 	if len(t.unused) == 0 {
-		t.slots = append(t.slots, flight{})
+		t.slots = append(t.slots, flight{stored: storedDisk})
 		t.unused = append(t.unused, uint32(len(t.slots)-1))
 	}
 	slot := t.unused[len(t.unused)-1]
@@ -47,14 +50,18 @@ func (t *flights) take() (uint32, *flight) {
 
 func (t *flights) give(slot uint32) {
 	f := &t.slots[slot]
-	*f = flight{id: f.id[:0]}
+	*f = flight{id: f.id[:0], stored: storedDisk}
 	t.unused = append(t.unused, slot)
 }
 
 // report adds what one shard did with a message and, with the last one, tells
 // the sender.
-func (s *Shard) report(slot uint32, c wire.Counts) {
+func (s *Shard) report(slot uint32, c wire.Counts, kept stored, why fault) {
 	f := &s.flights.slots[slot]
+	if c.Delivered+c.Queued > 0 {
+		f.stored = min(f.stored, kept)
+	}
+	f.fault = max(f.fault, why)
 	f.counts.Delivered += c.Delivered
 	f.counts.Queued += c.Queued
 	f.counts.Offline += c.Offline
@@ -79,10 +86,11 @@ func (s *Shard) report(slot uint32, c wire.Counts) {
 }
 
 // reportLate takes the receipt of one recipient that had to wait.
-func (s *Shard) reportLate(slot uint32, written bool) {
+func (s *Shard) reportLate(slot uint32, outcome byte) {
 	f := &s.flights.slots[slot]
-	if !written {
+	if outcome != lateDelivered {
 		f.lost++
+		f.expired = f.expired || outcome == lateExpired
 	}
 	if f.shards > 0 {
 		f.late++ // counted when the first reports are in
@@ -107,16 +115,17 @@ func (s *Shard) answer(f *flight) {
 	}
 	switch {
 	case n.Delivered+n.Queued == 0 && n.Refused > 0:
-		s.sendError(c, id, "overflow", "the recipient's queue is full")
+		code, text := f.fault.answer()
+		s.sendError(c, id, code, text)
 	case n.Delivered+n.Queued == 0:
 		s.sendError(c, id, "offline", "no recipient is connected")
 	case id == nil:
 		// Without a messageId there is nothing to acknowledge.
 	case f.many:
-		s.text = wire.AppendAckCounts(s.text[:0], id, "memory", statusOf(n), *n)
+		s.text = wire.AppendAckCounts(s.text[:0], id, f.stored.String(), statusOf(n), *n)
 		s.send(c, s.text)
 	default:
-		s.text = wire.AppendAck(s.text[:0], id, "memory", statusOf(n))
+		s.text = wire.AppendAck(s.text[:0], id, f.stored.String(), statusOf(n))
 		s.send(c, s.text)
 	}
 }
@@ -127,12 +136,27 @@ func (s *Shard) answerLate(f *flight) {
 	if c == nil || c.state != open || len(f.id) == 0 {
 		return
 	}
+	if f.expired {
+		s.sendError(c, f.id, "expired", "the message waited for a recipient for longer than its ttl")
+		return
+	}
 	if f.lost > 0 {
 		s.sendError(c, f.id, "lost", "a recipient left or fell behind before the message was written")
 		return
 	}
-	s.text = wire.AppendAck(s.text[:0], f.id, "memory", "delivered")
+	s.text = wire.AppendAck(s.text[:0], f.id, f.stored.String(), "delivered")
 	s.send(c, s.text)
+}
+
+// answer is the code and the text that a sender gets.
+func (why fault) answer() (code, text string) {
+	switch why {
+	case faultStorage:
+		return "storage_failed", "the message could not be written to the disk; nothing of it was kept"
+	case faultDisk:
+		return "storage_full", "the gateway's disk is full; nothing of the message was kept"
+	}
+	return "overflow", "the recipient's queue is full"
 }
 
 // statusOf is "queued" while anything still waits to be written.

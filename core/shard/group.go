@@ -5,11 +5,13 @@ import "github.com/google/btree"
 // MaxGroups is how many groups one client may be in.
 const MaxGroups = 256
 
-// group is the members of a named group on this shard. It exists while it has
-// members.
+// group is the members of a named group on this shard: those who are connected,
+// and the mailboxes of those who are not and have a session. It exists while it
+// has any.
 type group struct {
 	name    string
 	members []*session
+	absent  []*mailbox
 }
 
 // membership is a session's side of it: members[at] is the session.
@@ -24,6 +26,9 @@ type directory struct {
 	order  *btree.BTreeG[*session]
 	groups map[string]*group
 	pivot  session // the search key of the last prefix walk
+
+	absent      *btree.BTreeG[*mailbox] // offline clients with a session
+	absentPivot mailbox                 // the search key of the last walk over them
 }
 
 func newDirectory() directory {
@@ -31,6 +36,7 @@ func newDirectory() directory {
 		byID:   map[string]*session{},
 		order:  btree.NewG(32, func(a, b *session) bool { return a.ID < b.ID }),
 		groups: map[string]*group{},
+		absent: btree.NewG(32, func(a, b *mailbox) bool { return a.name < b.name }),
 	}
 }
 
@@ -74,11 +80,7 @@ func (d *directory) join(c *session, name string) bool {
 	if len(c.groups) >= MaxGroups {
 		return false
 	}
-	g := d.groups[name]
-	if g == nil {
-		g = &group{name: string([]byte(name))}
-		d.groups[g.name] = g
-	}
+	g := d.group(name)
 	c.groups = append(c.groups, membership{g, len(g.members)})
 	g.members = append(g.members, c)
 	return true
@@ -125,9 +127,7 @@ func (d *directory) leaveAt(c *session, i int) {
 	}
 	g.members[last] = nil
 	g.members = g.members[:last]
-	if last == 0 {
-		delete(d.groups, g.name)
-	}
+	d.dropEmpty(g)
 	end := len(c.groups) - 1
 	c.groups[i] = c.groups[end]
 	c.groups[end] = membership{}

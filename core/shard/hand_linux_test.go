@@ -29,8 +29,9 @@ func byHand(t testing.TB, opt Options, h *hooks, stages ...core.Stage) *hand {
 	x := &hand{t: t, now: time.Unix(1700000000, 0)}
 	seed := maphash.MakeSeed()
 	gen := generation(1, opt.Shards, h, stages...)
+	all := newShared(opt)
 	for i := range opt.Shards {
-		s, err := newShard(i, opt, seed, gen.Programs[i])
+		s, err := newShard(i, opt, seed, all, gen.Programs[i])
 		if err != nil {
 			t.Fatal(err)
 		}

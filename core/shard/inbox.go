@@ -18,6 +18,8 @@ const (
 	parcelGone                      // a pump's connection ended
 	parcelDrain                     // say goodbye to everyone
 	parcelStop                      // end the loop
+	parcelCommit                    // a commit is done or has failed
+	parcelPaged                     // letters were read from the log
 	parcelCall                      // run a function on the shard's goroutine
 )
 
@@ -35,6 +37,8 @@ type parcel struct {
 	program *core.Program
 	held    []*core.Message
 	drain   *drainOrder
+	commit  *commit
+	paging  *paging
 	call    func()
 }
 

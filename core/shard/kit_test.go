@@ -136,16 +136,24 @@ func options() Options {
 	return Options{
 		Shards: 2, MaxMessage: 64 << 10,
 		PingEvery: 30 * time.Second, IdleTimeout: 75 * time.Second, StallTimeout: 10 * time.Second,
+		Ring: core.NewRing(), Window: 512, AckTimeout: 30 * time.Second,
+		Sessions: 1 << 20, SessionLifetime: 3600, SeenMessages: 1 << 16, SeenAge: 600,
 		QueueBytes: 1 << 20, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }
 
 func start(t testing.TB, transport string, opt Options, h *hooks, stages ...core.Stage) *gate {
 	t.Helper()
-	set, err := Start(opt, generation(1, opt.Shards, h, stages...))
+	set, err := New(opt, generation(1, opt.Shards, h, stages...))
 	if err != nil {
 		t.Fatal(err)
 	}
+	set.Run()
+	return serving(t, set, transport)
+}
+
+// serving is a gate to a set that runs.
+func serving(t testing.TB, set *Set, transport string) *gate {
 	g := &gate{Set: set, t: t, transport: transport}
 	g.places.c = sync.NewCond(&g.places.mu)
 	t.Cleanup(g.close)

@@ -19,6 +19,7 @@ const (
 	CloseSlow        = 4008
 	CloseIdle        = 4009
 	CloseStalled     = 4010
+	CloseUnacked     = 4011
 )
 
 // closeWait is how long a peer may take to answer a close frame.
@@ -31,12 +32,13 @@ type Place interface{ Leave() }
 // Client is an upgraded connection on its way to its shard, which owns
 // everything in it from then on.
 type Client struct {
-	ID      string
-	Remote  netip.Addr
-	Deflate bool   // permessage-deflate was negotiated
-	FD      int    // a non-blocking descriptor; -1 on a pump
-	Early   []byte // bytes that came behind the handshake
-	Place   Place
+	ID       string
+	Remote   netip.Addr
+	Deflate  bool   // permessage-deflate was negotiated
+	Reliable bool   // it acknowledges what it gets, and resumes
+	FD       int    // a non-blocking descriptor; -1 on a pump
+	Early    []byte // bytes that came behind the handshake
+	Place    Place
 
 	pump *pump
 }
@@ -56,6 +58,7 @@ func (s *Shard) attach(cl *Client) {
 		Session: core.Session{ID: cl.ID, Remote: cl.Remote},
 		place:   cl.Place, pump: cl.pump, fd: int32(cl.FD), deflate: cl.Deflate,
 		slot: c.slot, serial: c.serial, state: open, seen: s.wheel.now, pinged: s.wheel.now,
+		reliable: cl.Reliable,
 	}
 	if c.pump != nil {
 		c.pump.slot, c.pump.serial = c.slot, c.serial
@@ -67,6 +70,7 @@ func (s *Shard) attach(cl *Client) {
 	}
 	s.count.Opened++
 	s.dir.add(c)
+	s.connect(c)
 	s.schedule(c)
 	s.greet(c)
 	if len(cl.Early) > 0 && c.state == open {
@@ -116,6 +120,7 @@ func (cl *Client) turnAway() {
 // retire takes c out of everything through which it could be given a message,
 // counts it, and runs the on_disconnect hook.
 func (s *Shard) retire(c *session, why cause) {
+	s.disconnect(c)
 	s.dir.remove(c)
 	s.count.closed(why)
 	if c.hooked {
@@ -199,6 +204,13 @@ func (s *Shard) schedule(c *session) {
 	if c.stalled != 0 {
 		due = min(due, c.stalled+s.stallTicks)
 	}
+	if c.reliable && c.box != nil {
+		if !c.begun {
+			due = min(due, s.wheel.now+helloWait*second)
+		} else if c.box.sent > 0 {
+			due = min(due, c.box.since+s.ackTicks)
+		}
+	}
 	s.wheel.schedule(&s.sessions, c, due)
 }
 
@@ -225,6 +237,11 @@ func (s *Shard) fire(c *session) {
 	case c.stalled != 0 && now-c.stalled >= s.stallTicks:
 		s.abandon(c, CloseStalled, "a message took too long to arrive", causeStalled)
 		return
+	case s.overdue(c):
+		s.abandon(c, CloseUnacked, "an acknowledgement took too long", causeUnacked)
+		return
+	case c.reliable && !c.begun:
+		s.begin(c)
 	case now-c.seen >= s.pingTicks && now-c.pinged >= s.pingTicks:
 		c.pinged = now
 		o := s.outbound(c)

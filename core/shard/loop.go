@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"runtime"
 	"time"
+
+	"github.com/stratix-gateway/stratix/core/journal"
 )
 
 // calmTurn is how many connections with an acknowledgement to get make a turn
@@ -44,10 +46,14 @@ func (s *Shard) step(n int, now time.Time) {
 	}
 	s.advance(now)
 	s.reap()
-	s.shipAll() // the peers can begin while this shard writes
+	s.submit()  // the log can begin ...
+	s.shipAll() // ... and the peers, while this shard writes
+	s.feedHungry()
+	s.tellGaps()
 	s.flush()
 	s.reap()
 	s.settle()
+	s.given = 0
 	if len(s.dirty) <= calmTurn {
 		s.flush()
 		s.reap()
@@ -64,7 +70,7 @@ func (s *Shard) step(n int, now time.Time) {
 // events.
 func (s *Shard) wait(now time.Time) int {
 	switch {
-	case len(s.dirty) > 0 || len(s.batches) > 0 || len(s.ready) > 0 && !s.stuck:
+	case len(s.dirty) > 0 || len(s.hungry) > 0 || len(s.batches) > 0 || len(s.ready) > 0 && !s.stuck:
 		return s.poll.wait(0)
 	case s.stuck:
 		return s.poll.wait(1) // the peer gives room back without a wake
@@ -137,6 +143,10 @@ func (s *Shard) accept(p *parcel) {
 		s.beginDrain(p.drain)
 	case parcelStop:
 		s.stopped = true
+	case parcelCommit:
+		s.committed(p.commit)
+	case parcelPaged:
+		s.pagedIn(p.paging)
 	case parcelCall:
 		p.call()
 	}
@@ -169,6 +179,8 @@ func (s *Shard) advance(now time.Time) {
 		for c := s.wheel.pop(&s.sessions); c != nil; c = s.wheel.pop(&s.sessions) {
 			s.fire(c)
 		}
+		s.sweepOn()
+		s.seen.expire(s.seconds())
 		if s.draining != nil {
 			s.stepDrain()
 		}
@@ -224,5 +236,27 @@ func (s *Shard) close() {
 		s.end(c)
 	})
 	s.checkDrained()
+	s.lastWords()
 	s.poll.close()
+	s.arena.Close()
+	s.entries.Close()
+}
+
+// lastWords writes to the log what nobody waits for any more; the log's Close
+// commits it.
+func (s *Shard) lastWords() {
+	if s.opt.Journal == nil {
+		return
+	}
+	for _, b := range s.boxList {
+		if b.stale {
+			s.logState(b)
+		}
+	}
+	s.logAcks()
+	f := s.filling
+	if f.Buf = append(f.Buf, f.lazy...); len(f.Buf) > 0 {
+		f.Done = func(*journal.Batch) {}
+		s.opt.Journal.Submit(&f.Batch)
+	}
 }

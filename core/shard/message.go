@@ -28,6 +28,9 @@ func (s *Shard) receive(c *session, b []byte) {
 		s.sendError(c, f.ID, fault.Code, fault.Text)
 		return
 	}
+	if !c.begun && f.Type != wire.TypeHello {
+		s.begin(c)
+	}
 	switch f.Type {
 	case wire.TypeMessage:
 		s.message(c, f, len(b))
@@ -36,11 +39,12 @@ func (s *Shard) receive(c *session, b []byte) {
 		s.send(c, s.text)
 	case wire.TypeJoin, wire.TypeLeave:
 		s.membership(c, f)
-	case wire.TypePong, wire.TypeAck:
-		// A pong has moved c.seen; a plain client's written frames count as
-		// delivered, so there is nothing that an acknowledgement could change.
-	default:
-		s.sendError(c, f.ID, codeUnsupported, "resuming needs the subprotocol stratix.v1, which this gateway does not offer")
+	case wire.TypePong:
+		// It has moved c.seen.
+	case wire.TypeAck:
+		s.acknowledge(c, f)
+	case wire.TypeHello:
+		s.hello(c, f)
 	}
 }
 

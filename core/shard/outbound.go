@@ -39,10 +39,11 @@ func ParsePolicy(s string) (Policy, error) {
 type outbound struct {
 	buf   []byte
 	off   int
-	start uint64 // position of buf[0]
-	marks []mark // the messages that may be dropped, oldest first
-	late  int    // marks whose sender waits for a receipt
-	gap   gap    // the last gap frame; its end is 0 without one
+	start uint64     // position of buf[0]
+	marks []mark     // the messages that may be dropped, oldest first
+	late  int        // marks whose sender waits for a receipt
+	gap   gap        // the last gap frame; its end is 0 without one
+	sent  []sentMark // messages of a plain client's mailbox, oldest first
 }
 
 // gap is where a gap frame stands, and the messages that it names.
@@ -65,7 +66,9 @@ type lateNote struct {
 }
 
 // footprint is how many bytes o keeps from the collector.
-func (o *outbound) footprint() int { return cap(o.buf) + cap(o.marks)*int(unsafe.Sizeof(mark{})) }
+func (o *outbound) footprint() int {
+	return cap(o.buf) + cap(o.marks)*int(unsafe.Sizeof(mark{})) + cap(o.sent)*int(unsafe.Sizeof(sentMark{}))
+}
 
 // waiting is how many bytes are not yet written.
 func (o *outbound) waiting() int { return len(o.buf) - o.off }

@@ -21,7 +21,7 @@ const (
 )
 
 // spent reports whether this turn takes no further messages.
-func (s *Shard) spent() bool { return s.stuck || len(s.deliveries) >= turnDeliveries }
+func (s *Shard) spent() bool { return s.stuck || len(s.deliveries)+s.given >= turnDeliveries }
 
 // readable reads what arrived for c and handles it.
 func (s *Shard) readable(c *session) {

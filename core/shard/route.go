@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/record"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
 
@@ -13,8 +14,19 @@ const longestName = max(core.MaxClientID, core.MaxGroupName)
 // route sends an accepted message to the shards that own its recipients. c is
 // nil when the sender left while the message was held.
 func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
-	s.body = wire.AppendBody(s.body[:0], m)
-	if len(targets) == 1 && c != nil && s.isSelf(c, targets[0]) && !c.blocked {
+	kept := m.Storage >= core.StorageMemory
+	kind := byte(entryMessage)
+	if kept {
+		ttl := m.TTL
+		if ttl == 0 {
+			ttl = uint32(s.opt.Ring.TTL.Load())
+		}
+		s.body = record.AppendLetter(s.body[:0], m, ttl)
+		kind = entryKept
+	} else {
+		s.body = wire.AppendBody(s.body[:0], m)
+	}
+	if !kept && len(targets) == 1 && c != nil && s.isSelf(c, targets[0]) && !c.blocked {
 		s.giveSelf(c, s.body)
 		s.ackSelf(c, m.ID)
 		return
@@ -29,23 +41,30 @@ func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 	f.shards = shards
 	if shards == 0 { // the sender was meant and has left, or nobody can be
 		f.shards = 1
-		s.report(slot, wire.Counts{Offline: 1})
+		s.report(slot, wire.Counts{Offline: 1}, storedMemory, faultNone)
 		return
 	}
 	var flags byte
 	if f.receipt {
-		flags = wantsReceipt
+		flags |= wantsReceipt
+	}
+	disk := m.Storage == core.StorageDisk
+	if disk {
+		flags |= wantsDisk
 	}
 	wanted := f.receipt
 	for i, part := range s.parts {
 		if len(part) == 0 {
 			continue
 		}
-		if i == s.index {
+		switch {
+		case i == s.index && kept:
+			s.keep(s, slot, wanted, disk, part, s.body)
+		case i == s.index:
 			s.deliver(s, slot, wanted, part, s.body)
-		} else {
+		default:
 			b := s.to(i)
-			b.buf = appendMessage(b.buf, slot, flags, part, s.body)
+			b.buf = appendMessage(b.buf, kind, slot, flags, part, s.body)
 		}
 	}
 }

@@ -21,33 +21,36 @@ const (
 // its places in the directories: no buffers, no goroutine.
 type session struct {
 	core.Session
-	place   Place          // its place in the server's counts
-	out     *outbound      // what is not yet written; nil at rest
-	in      *inbound       // what is not yet handled; nil at rest
-	partial *frame.Partial // an incomplete frame or message; nil at rest
-	pump    *pump          // nil on a descriptor
-	groups  []membership   // nil outside of groups
-	seq     uint64         // of the last message given to it
-	fd      int32          // -1 on a pump
-	slot    uint32         // where it is in the slab ...
-	serial  uint32         // ... and how often that slot was used before
-	stamp   uint32         // of the last message given to it: once each
-	next    uint32         // wheel
-	prev    uint32         // wheel
-	due     uint32         // wheel: tick
-	seen    uint32         // tick of the last bytes
-	pinged  uint32         // tick of the last ping
-	stalled uint32         // tick when its partial message began
-	state   state
-	timed   bool // in the wheel
-	dirty   bool // in the list of the turn's writes
-	deflate bool // permessage-deflate was negotiated
-	blocked bool // its socket is full: written again when there is room
-	deaf    bool // its socket is not watched for reading
-	held    bool // a stage holds a message of it: later ones wait
-	isReady bool // in the ready list
-	hooked  bool // on_connect accepted it: on_disconnect is owed
-	lingers bool // leaving: the peer ends the connection when it has read it all
+	place    Place          // its place in the server's counts
+	out      *outbound      // what is not yet written; nil at rest
+	in       *inbound       // what is not yet handled; nil at rest
+	partial  *frame.Partial // an incomplete frame or message; nil at rest
+	pump     *pump          // nil on a descriptor
+	box      *mailbox       // what is kept for its ClientID; nil while nothing is
+	groups   []membership   // nil outside of groups
+	seq      uint64         // of the last message given to it, if it does not resume
+	fd       int32          // -1 on a pump
+	slot     uint32         // where it is in the slab ...
+	serial   uint32         // ... and how often that slot was used before
+	stamp    uint32         // of the last message given to it: once each
+	next     uint32         // wheel
+	prev     uint32         // wheel
+	due      uint32         // wheel: tick
+	seen     uint32         // tick of the last bytes
+	pinged   uint32         // tick of the last ping
+	stalled  uint32         // tick when its partial message began
+	state    state
+	timed    bool // in the wheel
+	dirty    bool // in the list of the turn's writes
+	deflate  bool // permessage-deflate was negotiated
+	blocked  bool // its socket is full: written again when there is room
+	deaf     bool // its socket is not watched for reading
+	held     bool // a stage holds a message of it: later ones wait
+	isReady  bool // in the ready list
+	hooked   bool // on_connect accepted it: on_disconnect is owed
+	reliable bool // it acknowledges what it gets, and resumes
+	begun    bool // it may be given what its mailbox holds
+	lingers  bool // leaving: the peer ends the connection when it has read it all
 }
 
 // unheard reports whether c may have sent what was not handled yet.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/journal"
 )
 
 // Set is all shards of a gateway. Its methods may be called from any goroutine.
@@ -17,16 +19,25 @@ type Set struct {
 	seed maphash.Seed
 	done sync.WaitGroup
 	stop chan struct{} // closed when all loops have ended
+
+	journal *journal.Journal
+	pager   *pager
 }
 
-// Start runs opt.Shards loops with the programs of a generation, one each.
-func Start(opt Options, gen *core.Generation) (*Set, error) {
+// New makes opt.Shards shards with the programs of a generation, one each. They
+// do not run before Run.
+func New(opt Options, gen *core.Generation) (*Set, error) {
 	if opt.Shards < 1 || opt.Shards != len(gen.Programs) {
 		return nil, fmt.Errorf("shard: %d shards for %d programs", opt.Shards, len(gen.Programs))
 	}
-	set := &Set{seed: maphash.MakeSeed(), stop: make(chan struct{})}
+	set := &Set{seed: maphash.MakeSeed(), stop: make(chan struct{}), journal: opt.Journal}
+	all := newShared(opt)
+	if opt.Journal != nil {
+		set.pager = newPager(opt.Journal)
+		opt.pager = set.pager
+	}
 	for i := range opt.Shards {
-		s, err := newShard(i, opt, set.seed, gen.Programs[i])
+		s, err := newShard(i, opt, set.seed, all, gen.Programs[i])
 		if err != nil {
 			for _, made := range set.all {
 				made.poll.close()
@@ -40,10 +51,14 @@ func Start(opt Options, gen *core.Generation) (*Set, error) {
 			s.peers = append(s.peers, peer{shard: other})
 		}
 	}
+	return set, nil
+}
+
+// Run starts the loops.
+func (set *Set) Run() {
 	for _, s := range set.all {
 		set.done.Go(s.run)
 	}
-	return set, nil
 }
 
 // owner is the shard to which a ClientID belongs.
@@ -150,4 +165,17 @@ func (set *Set) Stop() {
 	}
 	set.done.Wait()
 	close(set.stop)
+	if set.pager != nil {
+		set.pager.close()
+	}
+}
+
+// Needed is the oldest segment of the log without which the shards could not be
+// restored.
+func (set *Set) Needed() uint32 {
+	oldest := uint32(math.MaxUint32)
+	for _, s := range set.all {
+		oldest = min(oldest, s.needed.Load())
+	}
+	return oldest
 }

@@ -3,10 +3,16 @@ package shard
 import (
 	"hash/maphash"
 	"log/slog"
+	"math"
+	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/arena"
 	"github.com/stratix-gateway/stratix/core/frame"
+	"github.com/stratix-gateway/stratix/core/journal"
+	"github.com/stratix-gateway/stratix/core/record"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
 
@@ -20,10 +26,36 @@ type Options struct {
 	QueueBytes   int           // that may wait for one client
 	QueuePolicy  Policy
 	DeflateAbove int // bytes from which messages are compressed for those who can; 0 never
-	Log          *slog.Logger
+
+	Ring            *core.Ring       // bounds of what is kept
+	Journal         *journal.Journal // what is on disk; nil for nothing
+	Window          int              // messages that a reliable client may leave unacknowledged
+	AckTimeout      time.Duration    // for an acknowledgement, after which it is closed
+	Sessions        int              // mailboxes of a shard
+	SessionLifetime int64            // seconds that an offline reliable client is a member of its groups
+	SeenMessages    int              // of a shard's deduplication window
+	SeenAge         uint32           // seconds that they are in it at the most
+
+	Log *slog.Logger
 	// Released is called when a shard has let a generation go: it is no longer
 	// live there and holds no message. It runs on the shard's goroutine.
 	Released func(generation uint32)
+
+	pager *pager
+}
+
+// shared is what the shards of a set count together.
+type shared struct {
+	messages atomic.Int64  // leased of core.Ring.Messages
+	memory   *arena.Budget // leased of core.Ring.Bytes
+	entries  *arena.Budget // without a bound of its own: the messages bound it
+}
+
+func newShared(opt Options) *shared {
+	return &shared{
+		memory:  arena.NewBudget(opt.Ring.Bytes.Load),
+		entries: arena.NewBudget(func() int64 { return math.MaxInt64 }),
+	}
 }
 
 // Shard is one event loop. Everything in it but the inbox and the stack of
@@ -43,6 +75,29 @@ type Shard struct {
 	program  *core.Program
 	retiring []*core.Program // not live any more, with messages still held
 
+	// What is kept.
+	boxes    map[string]*mailbox
+	boxList  []*mailbox
+	arena    *arena.Arena
+	entries  *arena.Pool[entry]
+	bounds   bounds
+	seen     *seen
+	seeds    *keySeeds
+	added    uint64 // to seen, ever
+	eras     []era
+	segments tally
+	lates    map[uint32]lateNote // by entry
+	sweep    sweep
+	random   *rand.Rand
+
+	// The log. filling is being filled, flying is being written, one of the latter
+	// and spare is nil.
+	filling, flying, spare *commit
+	head                   uint32        // the segment that the last commit went to
+	oldestHome             uint32        // of the mailboxes, as of the last round of sweep
+	needed                 atomic.Uint32 // the oldest segment that the shard needs
+	lastCommit             uint32        // tick
+
 	peers      []peer
 	returned   stack     // batches that peers have unpacked
 	blanks     *parcel   // those taken back ...
@@ -61,6 +116,12 @@ type Shard struct {
 	readyNow   []readyRef
 	deliveries []delivery
 	receipts   []receipt
+	given      int // messages given to mailboxes
+	hungry     []*mailbox
+	settled    []*mailbox // whose acknowledgements are not in the log yet
+	untold     []untold
+	composed   arena.Ref // the block of which envelope is the body; 0 for none
+	recovering arena.Ref // the block of the record that is recovered
 
 	// Buffers that every message uses again.
 	buf       []byte // what a socket read returns
@@ -82,8 +143,17 @@ type Shard struct {
 	kept      int    // their bytes
 	position  uint64 // where the next outbound begins; see outbound
 	inputs    []*inbound
+	keeping   keeping
+	out       record.Letter
+	envelope  []byte
+	page1     []byte
+	acked     []wire.Range
+	ranges    []record.Range
+	gaps      []wire.Gap
+	stateBuf  record.State
+	read      record.Record
 
-	pingTicks, idleTicks, stallTicks uint32
+	pingTicks, idleTicks, stallTicks, ackTicks uint32
 
 	complained uint32 // tick of the last complaint in the log; 0 for none
 	unsaid     int    // complaints since then
@@ -100,7 +170,10 @@ type Shard struct {
 	stopped     bool
 }
 
-func newShard(index int, opt Options, seed maphash.Seed, program *core.Program) (*Shard, error) {
+// leaseShare is how many messages a shard leases from the bound of all at a time.
+const leaseShare = 256
+
+func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *core.Program) (*Shard, error) {
 	poll, err := newPoller()
 	if err != nil {
 		return nil, err
@@ -117,9 +190,26 @@ func newShard(index int, opt Options, seed maphash.Seed, program *core.Program) 
 		pingTicks:  ticks(opt.PingEvery),
 		idleTicks:  ticks(opt.IdleTimeout),
 		stallTicks: ticks(opt.StallTimeout),
+		ackTicks:   ticks(opt.AckTimeout),
 		pastStages: map[string]core.Tally{},
+
+		boxes:   map[string]*mailbox{},
+		arena:   arena.New(all.memory),
+		entries: arena.NewPool[entry](all.entries),
+		bounds:  bounds{ring: opt.Ring, shared: all, share: leaseShare},
+		seen:    newSeen(opt.SeenMessages, opt.SeenAge),
+		seeds:   newKeySeeds(),
+		lates:   map[uint32]lateNote{},
+		random:  rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		filling: &commit{}, spare: &commit{},
+	}
+	for _, c := range []*commit{s.filling, s.spare} {
+		c.Done = func(*journal.Batch) { s.inbox.post(&parcel{kind: parcelCommit, commit: c}) }
 	}
 	s.wheel.init()
 	s.inbox.wake = poll.wake
 	return s, nil
 }
+
+// seconds is this turn's time for the deduplication window.
+func (s *Shard) seconds() uint32 { return uint32(s.unixMillis / 1000) }

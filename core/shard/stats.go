@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/record"
 )
 
 // Counts are a shard's running totals since it began.
@@ -13,7 +14,7 @@ type Counts struct {
 	Left, Lost                   uint64 // closed ones by cause, which add up to Closed:
 	Replaced, Idle, Slow         uint64 // the peer's doing, and this side's
 	Refused, Protocol, Stalled   uint64
-	Drained                      uint64
+	Drained, Unacked             uint64
 	In, InBytes                  uint64 // text messages from clients
 	Out, OutBytes                uint64 // messages given to clients
 	Accepted, Filtered, Rejected uint64 // messages by what became of them
@@ -26,6 +27,14 @@ type Counts struct {
 	Reads, Writes                uint64 // system calls
 	WireIn, WireOut              uint64 // bytes on the sockets
 	Turns, Stalls                uint64 // loop turns; those that ended congested
+	Kept, Settled                uint64 // messages given to mailboxes, one a recipient; of these, those that reached it
+	Retries                      uint64 // sent again after a connection had ended
+	Repeats                      uint64 // known from the deduplication window
+	RingFull                     uint64 // refused for lack of room
+	CommitsFailed                uint64
+	Evicted                      uint64                         // mailboxes forgotten for lack of room
+	PagedIn                      uint64                         // letters read from the disk
+	Lapsed                       [len(record.Causes) + 1]uint64 // messages that will never be delivered, by cause
 }
 
 // turnBuckets count loop turns by length: bucket i holds those below 2^i
@@ -39,6 +48,10 @@ type Stats struct {
 	Groups      int
 	QueuedBytes int // not yet written to clients; up to a second old
 	InFlight    int // messages whose receipts are not all in
+	Mailboxes   int
+	Pending     int           // messages that wait for their recipients, one a recipient
+	RingBytes   int64         // of memory that they take
+	Oldest      time.Duration // how long the oldest has waited; up to a few seconds old
 	Generation  uint32
 	Stages      map[string]core.Tally // by metric label, over all generations
 	Script      core.ScriptTally      // over all generations
@@ -54,6 +67,10 @@ func (s *Shard) stats() Stats {
 		Groups:      len(s.dir.groups),
 		QueuedBytes: s.queuedBytes(),
 		InFlight:    len(s.flights.slots) - len(s.flights.unused),
+		Mailboxes:   len(s.boxes),
+		Pending:     int(s.bounds.used),
+		RingBytes:   s.arena.InUse(),
+		Oldest:      s.oldestAge(),
 		Generation:  s.program.Generation,
 		Stages:      map[string]core.Tally{},
 		Script:      s.pastScript,
@@ -92,6 +109,10 @@ func (st *Stats) Add(other *Stats) {
 	st.Groups += other.Groups
 	st.QueuedBytes += other.QueuedBytes
 	st.InFlight += other.InFlight
+	st.Mailboxes += other.Mailboxes
+	st.Pending += other.Pending
+	st.RingBytes += other.RingBytes
+	st.Oldest = max(st.Oldest, other.Oldest)
 	st.Generation = max(st.Generation, other.Generation)
 	for name, t := range other.Stages {
 		sum := st.Stages[name]
@@ -170,6 +191,18 @@ func (c *Counts) add(o *Counts) {
 	c.Writes += o.Writes
 	c.WireIn += o.WireIn
 	c.WireOut += o.WireOut
+	c.Unacked += o.Unacked
+	c.Kept += o.Kept
+	c.Settled += o.Settled
+	c.Retries += o.Retries
+	c.Repeats += o.Repeats
+	c.RingFull += o.RingFull
+	c.CommitsFailed += o.CommitsFailed
+	c.Evicted += o.Evicted
+	c.PagedIn += o.PagedIn
+	for i := range c.Lapsed {
+		c.Lapsed[i] += o.Lapsed[i]
+	}
 	c.Turns += o.Turns
 	c.Stalls += o.Stalls
 }

@@ -42,14 +42,14 @@ func (s *Shard) dropOutbound(c *session) {
 	}
 	if o.late > 0 {
 		for _, m := range o.marks {
-			s.settleLate(o, m, false)
+			s.settleLate(o, m, lateLost)
 		}
 	}
 	c.out = nil
 	s.position = max(s.position, o.end())
 	if size := o.footprint(); size <= keepBytes && s.kept+size <= keepAll {
 		s.kept += size
-		*o = outbound{buf: o.buf[:0], marks: o.marks[:0]}
+		*o = outbound{buf: o.buf[:0], marks: o.marks[:0], sent: o.sent[:0]}
 		s.outbounds = append(s.outbounds, o)
 	}
 }
@@ -96,8 +96,11 @@ func (s *Shard) write(c *session) {
 	done := o.wrote(n)
 	if o.late > 0 {
 		for _, m := range o.marks[:done] {
-			s.settleLate(o, m, true)
+			s.settleLate(o, m, lateDelivered)
 		}
+	}
+	if len(o.sent) > 0 {
+		s.written(c, o)
 	}
 	if o.waiting() > 0 {
 		o.forget(done)
@@ -114,6 +117,9 @@ func (s *Shard) write(c *session) {
 	if c.blocked {
 		c.blocked = false
 		s.watch(c)
+	}
+	if c.box != nil {
+		s.hunger(c.box)
 	}
 	switch {
 	case c.state == leaving:

@@ -81,6 +81,23 @@ function msg:priority(n) end
 ---@return integer? seconds
 function msg:ttl(seconds) end
 
+---Reads the most that stages keep of the message, or sets it: nowhere, in
+---memory (stage.ring), or on disk (stage.disk), which includes memory. It keeps
+---nothing by itself; a stage that acted already is held to it, too.
+---@param most? "none"|"memory"|"disk"
+---@return ("none"|"memory"|"disk")? most nil when no script has chosen
+function msg:store(most) end
+
+---Reads what happens to the message when there is no room to keep it for a
+---recipient, or sets it: it is refused, the oldest that wait make room, one that
+---waits under the same key makes room (always, not only without room), or it is
+---refused and the recipient's connection is closed. What a script says goes
+---before the setting of stage.ring.
+---@param policy? "reject"|"drop_oldest"|"conflate"|"disconnect"
+---@param key? string|number with "conflate" only: what the message is the latest state of, 1 to 128 bytes
+---@return ("reject"|"drop_oldest"|"conflate"|"disconnect")? policy nil when nobody has chosen
+function msg:overflow(policy, key) end
+
 ---Sends the message to one client or to each of a list.
 ---@param id string|string[] ClientIDs
 function msg:to(id) end

@@ -19,6 +19,12 @@ pipeline {
   -- A built-in stage. A message that names its own `to` goes there; the others
   -- go where routes.json sends the sender's ClientID prefix.
   stage.prefix { file = "routes.json" },
+
+  -- What is accepted is on the disk before its sender is told "disk", and waits
+  -- for recipients that are not connected. Take both out, and a message reaches
+  -- those who are there, or nobody.
+  stage.disk { sync = "commit" },
+  stage.ring { messages = 1000000, bytes = "512MiB" },
 }
 
 -- Who may send to whom, and join what? Without on_policy everything is allowed:

@@ -1,0 +1,170 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+)
+
+// gather is how many bytes go into one commit, if there is more than one batch.
+const gather = 16 << 20
+
+// maxBatch keeps offsets within 32 bits.
+const maxBatch = 1 << 30
+
+// committer is what the committer's goroutine owns.
+type committer struct {
+	chain *chain // from Open to Replay
+
+	head    *head  // nil if there is none right now
+	prev    uint32 // the segment that the next header links to, 0 for none,
+	prevEnd uint32 // and its end, when there is no head
+	next    uint32 // number of the next segment
+	commits uint64 // number of the last commit
+	owed    *owed  // nil for nothing
+
+	buf      []byte // of one commit
+	syncedAt time.Time
+	retainAt time.Time // when to look at retention again; zero for not before something happens
+	released uint32    // as of the last look, like looked and sealed
+	sealed   uint32
+	looked   *core.DiskSettings
+	closeErr error
+}
+
+// run is the committer's goroutine.
+func (j *Journal) run() {
+	defer close(j.ended)
+	j.c.syncedAt = time.Now()
+	if err := j.open(0); err != nil {
+		j.refused(err)
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		batches, closed := j.take()
+		for batches != nil {
+			batches = j.commit(batches)
+		}
+		if closed {
+			break
+		}
+		timer.Reset(j.upkeep(time.Now()))
+		select {
+		case <-j.wake:
+		case <-timer.C:
+		}
+	}
+	err := j.finish()
+	j.c.closeErr = errors.Join(err, j.leave())
+}
+
+// commit commits as many of the batches as go together and returns the rest.
+func (j *Journal) commit(batches *Batch) (rest *Batch) {
+	began := time.Now()
+	limit := min(gather, j.settings.Load().Segment-headerSize-commitFrame)
+	size := int64(0)
+	var last *Batch
+	for b := batches; b != nil && (last == nil || size+int64(len(b.Buf)) <= limit); b = b.next {
+		size += int64(len(b.Buf))
+		last = b
+	}
+	rest, last.next = last.next, nil
+
+	err := j.write(batches, size+commitFrame)
+	if err != nil {
+		j.refused(err)
+	}
+	j.account(batches, err, began)
+	for b := batches; b != nil; {
+		next := b.next
+		b.next = nil
+		b.Synced = b.Err == nil && int64(b.Base.Offset) < j.c.head.synced
+		b.Done(b)
+		b = next
+	}
+	return rest
+}
+
+// write gets the batches into the log, of which the commit takes size bytes. It
+// sets Base of each, and Err of those that are no records. If it returns an
+// error, none is in the log.
+func (j *Journal) write(batches *Batch, size int64) error {
+	if size > maxBatch {
+		for b := batches; b != nil; b = b.next {
+			b.Err = fmt.Errorf("journal: %w: it is too large", ErrFraming)
+		}
+		return nil
+	}
+	if h := j.c.head; h == nil || h.good > headerSize && h.good+size > j.settings.Load().Segment {
+		if err := j.open(size); err != nil {
+			return err
+		}
+	}
+	err := j.put(batches)
+	if err == nil {
+		return nil
+	}
+	if e := j.open(size); e != nil {
+		return errors.Join(err, e)
+	}
+	return j.put(batches)
+}
+
+// put writes the batches behind the head's end. If it returns an error, the head
+// ends where it did, or is retired.
+func (j *Journal) put(batches *Batch) error {
+	if err := j.settleOwed(); err != nil {
+		return err
+	}
+	h := j.c.head
+	c := commit{number: j.c.commits + 1, millis: time.Now().UnixMilli()}
+	j.c.buf = encode(j.c.buf, &c, batches, h)
+	if c.records > 0 {
+		if err := j.append(j.c.buf); err != nil {
+			return err
+		}
+	}
+	end := h.good + int64(len(j.c.buf))
+	if cap(j.c.buf) > gather+gather/2 {
+		j.c.buf = nil
+	}
+	if j.settings.Load().Sync == core.SyncCommit {
+		if err := j.datasync(h); err != nil {
+			j.forsake()
+			return err
+		}
+		h.synced = end
+	}
+	j.c.commits++
+	j.grow(end)
+	return nil
+}
+
+// encode writes the commit of the batches into buf, as it stands behind the end
+// of h. It is empty if they have no records.
+func encode(buf []byte, c *commit, batches *Batch, h *head) []byte {
+	buf = append(buf[:0], make([]byte, commitFrame)...)
+	for b := batches; b != nil; b = b.next {
+		at := len(buf)
+		off := uint32(h.good) + uint32(at)
+		b.Err, b.Base = nil, Position{h.number, off}
+		buf = append(buf, b.Buf...)
+		n, ok := mask(buf[at:], h.salt, off, false)
+		if !ok {
+			buf = buf[:at]
+			b.Err = fmt.Errorf("journal: %w", ErrFraming)
+			continue
+		}
+		b.records = n
+		c.records += n
+	}
+	if c.records == 0 {
+		return buf[:0]
+	}
+	c.bytes = uint32(len(buf) - commitFrame)
+	c.append(buf[:0], h.salt, uint32(h.good))
+	return buf
+}

@@ -1,0 +1,161 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+)
+
+// progressEvery is how often Replay tells of its progress.
+const progressEvery = 200 * time.Millisecond
+
+// Replay calls f for each record that a recovery needs, in the order of their
+// commits. batchMillis is the time of the commit, since 1970; record is valid
+// during the call. If there is a progress, it is called now and then with the
+// bytes that are read of how many, and at the end.
+//
+// The end of a write that a crash cut short is cut off. What else cannot be read
+// is copied to <Dir>/quarantine and stepped over. The report names both. An
+// error is one of f, or of opening a segment.
+func (j *Journal) Replay(f func(at Position, batchMillis int64, record []byte) error, progress func(done, total int64)) (Report, error) {
+	r := reading{
+		dir: j.dir, fs: j.fs, from: j.c.chain.needed, progress: progress,
+		record: func(at Position, c *commit, payload []byte) error { return f(at, c.millis, payload) },
+		hole: func(d *Damage, torn bool) error {
+			j.found(d, torn)
+			return nil
+		},
+		ended: func(s *segment, end int64) {
+			j.mu.Lock()
+			s.end = end
+			j.mu.Unlock()
+		},
+	}
+	err := r.run(j.c.chain)
+	if err != nil {
+		return r.report, fmt.Errorf("journal: %w", err)
+	}
+	j.c.commits = r.commits
+	if last := j.c.chain.last; last != nil {
+		j.cut(last)
+		j.c.prev, j.c.prevEnd = last.number, uint32(last.end)
+	}
+	for _, s := range j.c.chain.segments {
+		if s.unused {
+			// If it stays, no header will ever link to it.
+			_ = j.fs.Remove(s.path)
+		}
+	}
+	j.c.chain = nil
+	j.replayed = true
+	return r.report, nil
+}
+
+// found counts and logs damage, and sets it aside.
+func (j *Journal) found(d *Damage, torn bool) {
+	attrs := []any{"file", d.File, "offset", d.Offset, "bytes", d.Length, "reason", d.Reason}
+	j.mu.Lock()
+	if torn {
+		j.stats.Torn++
+	} else {
+		j.stats.Quarantined++
+	}
+	j.mu.Unlock()
+	if torn {
+		j.log.Warn("the log ends in an unfinished write, which is cut off", attrs...)
+		return
+	}
+	if err := j.quarantine(d); err != nil {
+		j.log.Error("damage in the log could not be set aside", append(attrs, "error", err)...)
+		return
+	}
+	j.log.Error("the log is damaged", append(attrs, "quarantine", d.Quarantine)...)
+}
+
+// quarantine copies a damaged range to a file of its own, once.
+func (j *Journal) quarantine(d *Damage) error {
+	if d.Length == 0 {
+		return nil
+	}
+	name := filepath.Join(j.dir, "quarantine", fmt.Sprintf("%08d-%d.bad", d.Segment, d.Offset))
+	from, err := j.fs.Open(d.File)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := j.fs.Create(name)
+	if errors.Is(err, fs.ErrExist) {
+		d.Quarantine = name
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = copyRange(to, from, d.Offset, d.Length)
+	if err == nil {
+		err = to.Datasync()
+	}
+	if e := to.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		_ = j.fs.Remove(name)
+		return err
+	}
+	d.Quarantine = name
+	return j.fs.SyncDir(filepath.Dir(name))
+}
+
+// copyRange copies a range of a file to the beginning of another. What cannot be
+// read is copied as zeros.
+func copyRange(to, from File, off, length int64) error {
+	w := newWindow(from, off+length)
+	for at := off; at < off+length; {
+		part := w.at(at, int(min(chunk, off+length-at)))
+		if _, err := to.WriteAt(part, at-off); err != nil {
+			return err
+		}
+		at += int64(len(part))
+	}
+	return nil
+}
+
+// cut gives back what is in the file of the last segment behind its end: room
+// that was reserved, and an unfinished write.
+func (j *Journal) cut(s *segment) {
+	if s.size <= s.end {
+		return
+	}
+	f, err := j.fs.Open(s.path)
+	if err == nil {
+		err = f.Truncate(s.end)
+		_ = f.Close()
+	}
+	if err != nil { // the next header says where it ends
+		j.log.Info("a segment of the log stays longer than it has to be", "file", s.path, "error", err)
+	}
+}
+
+// Scan calls f for each record and each damage in dir, from the oldest segment
+// on. It locks and changes nothing. Where a gateway is writing, what it has
+// just begun is found as torn.
+func Scan(dir string, fs FS, f func(Entry) error) (Report, error) {
+	c, err := survey(dir, fs)
+	if err != nil {
+		return Report{}, fmt.Errorf("journal: %w", err)
+	}
+	r := reading{
+		dir: dir, fs: fs, from: 0,
+		record: func(at Position, c *commit, payload []byte) error {
+			return f(Entry{At: at, Commit: c.number, Millis: c.millis, Record: payload})
+		},
+		hole:  func(d *Damage, torn bool) error { return f(Entry{At: d.From, Damage: d, Torn: torn}) },
+		ended: func(s *segment, end int64) { s.end = end },
+	}
+	if err := r.run(c); err != nil {
+		return r.report, fmt.Errorf("journal: %w", err)
+	}
+	return r.report, nil
+}

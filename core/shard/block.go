@@ -1,0 +1,128 @@
+package shard
+
+import (
+	"math"
+	"unsafe"
+
+	"github.com/stratix-gateway/stratix/core/arena"
+	"github.com/stratix-gateway/stratix/core/journal"
+	"github.com/stratix-gateway/stratix/core/record"
+)
+
+// block is a kept message in the memory of the ring: this head, then its
+// letter. All recipients of a shard share it. Where there is no room for the
+// letter, a block is its head alone, and the letter is read from the log.
+type block struct {
+	refs    uint32 // entries
+	segment uint32 // where its record is in the log; 0 if it is not ...
+	offset  uint32
+	size    uint32 // of the letter; the top bit says that it is not here
+	expiry  uint32 // when it may wait no longer, seconds since 1970
+}
+
+const (
+	blockHead = int(unsafe.Sizeof(block{}))
+	paged     = 1 << 31 // in the size of a blockView: the letter is on the disk alone
+)
+
+// blockView is a block without the flag in its size.
+type blockView struct {
+	*block
+	size int
+	here bool // the letter is in memory
+}
+
+func (s *Shard) block(ref arena.Ref) blockView {
+	b := (*block)(unsafe.Pointer(unsafe.SliceData(s.arena.Bytes(ref))))
+	return blockView{b, int(b.size &^ paged), b.size&paged == 0}
+}
+
+// letter is the letter of a block that is here.
+func (s *Shard) letter(ref arena.Ref) []byte {
+	mem := s.arena.Bytes(ref)
+	b := (*block)(unsafe.Pointer(unsafe.SliceData(mem)))
+	return mem[blockHead : blockHead+int(b.size)]
+}
+
+// at is where the record of a block is in the log.
+func (b *block) at() journal.Position { return journal.Position{Segment: b.segment, Offset: b.offset} }
+
+// newBlock keeps a letter, whose bytes are given. Where the ring's memory is
+// full it keeps the head alone if onDisk says that the log has the rest; else ok
+// is false.
+func (s *Shard) newBlock(l *record.Letter, letter []byte, onDisk bool) (ref arena.Ref, ok bool) {
+	expiry := uint32(min((l.Expiry()+999)/1000, math.MaxUint32))
+	if ref, ok = s.arena.Alloc(blockHead + len(letter)); ok {
+		*s.block(ref).block = block{size: uint32(len(letter)), expiry: expiry}
+		copy(s.arena.Bytes(ref)[blockHead:], letter)
+		return ref, true
+	}
+	if !onDisk {
+		return 0, false
+	}
+	// Heads are bounded by the number of messages, not by the ring's bytes.
+	ref = s.arena.AllocOver(blockHead)
+	*s.block(ref).block = block{size: uint32(len(letter)) | paged, expiry: expiry}
+	return ref, true
+}
+
+// release gives one entry's share of a block back.
+func (s *Shard) release(ref arena.Ref) {
+	b := s.block(ref)
+	if b.refs--; b.refs > 0 {
+		return
+	}
+	if b.segment != 0 {
+		s.segments.drop(b.segment)
+	}
+	if s.composed == ref {
+		s.composed = 0
+	}
+	s.arena.Free(ref)
+}
+
+// readLetter reads the letter of a block that is here. It aliases the block.
+func (s *Shard) readLetter(ref arena.Ref, l *record.Letter) {
+	if _, ok := record.ReadLetter(s.letter(ref), l); !ok {
+		panic("shard: a block holds no letter")
+	}
+}
+
+// tally counts the blocks of a shard in each segment of the log.
+type tally struct {
+	first  uint32 // segment of blocks[0]
+	blocks []int
+}
+
+func (t *tally) add(segment uint32) {
+	if len(t.blocks) == 0 {
+		t.first = segment
+	}
+	for segment < t.first { // recovery and copying go back; rare
+		t.blocks = append([]int{0}, t.blocks...)
+		t.first--
+	}
+	for int(segment-t.first) >= len(t.blocks) {
+		t.blocks = append(t.blocks, 0)
+	}
+	t.blocks[segment-t.first]++
+}
+
+func (t *tally) drop(segment uint32) {
+	t.blocks[segment-t.first]--
+	for len(t.blocks) > 1 && t.blocks[0] == 0 {
+		t.blocks = t.blocks[1:]
+		t.first++
+	}
+}
+
+// oldest returns the first segment that holds a block, and how many; false when
+// none does.
+func (t *tally) oldest() (segment uint32, blocks int, ok bool) {
+	for i, n := range t.blocks {
+		if n > 0 {
+			return t.first + uint32(i), n, true
+		}
+	}
+	return 0, 0, false
+}

@@ -1,0 +1,282 @@
+package shard
+
+import (
+	"errors"
+
+	"github.com/stratix-gateway/stratix/core/arena"
+	"github.com/stratix-gateway/stratix/core/journal"
+	"github.com/stratix-gateway/stratix/core/record"
+	"github.com/stratix-gateway/stratix/core/wire"
+)
+
+// commit is what a shard gives to the log at once: records, and what waits for
+// them to be safe. A shard fills one while the log writes the one before.
+type commit struct {
+	journal.Batch
+	waits []wait
+	fresh []fresh
+	moves []moved
+	lazy  []byte // records that nobody waits for; they go to the end of Buf
+	need  uint32 // the oldest segment that the shard needs once this is committed
+	added uint64 // messages in the deduplication window when it began to be filled
+
+	records int // bytes of Buf in front of the lazy ones
+}
+
+// wait is a message that waits for a commit: its recipients are
+// fresh[first:first+count].
+type wait struct {
+	from         *Shard
+	slot         uint32
+	wanted       bool
+	stored       stored
+	fault        fault
+	block        arena.Ref
+	at           int // of its record in the batch; -1 if it has none
+	first, count int
+	counts       wire.Counts // of the recipients that are not in fresh
+}
+
+// fresh is a message that one recipient was given.
+type fresh struct {
+	box   *mailbox
+	entry uint32
+	key   seenKey // zero if the message has no ID
+}
+
+const (
+	// commitBytes is from when on a shard takes no further messages until the log
+	// has caught up.
+	commitBytes = 2 << 20
+	// lazyBytes is how much of what nobody waits for makes a commit of its own.
+	lazyBytes = 64 << 10
+)
+
+// logRecord adds a record that nobody waits for to the next commit.
+func (s *Shard) logRecord(appendTo func([]byte) []byte) {
+	if s.opt.Journal == nil {
+		return
+	}
+	buf, at := journal.BeginRecord(s.filling.lazy)
+	s.filling.lazy = journal.EndRecord(appendTo(buf), at)
+}
+
+// logState writes down all that is known of b, so that its older records are
+// not needed any more, except for the messages that wait.
+func (s *Shard) logState(b *mailbox) {
+	if s.opt.Journal == nil {
+		return
+	}
+	s.logRecord(func(buf []byte) []byte { return record.AppendSession(buf, s.state(b)) })
+	b.home = max(1, s.head)
+	b.stale = false
+}
+
+// introduce makes b known to the log together with its first message there.
+func (s *Shard) introduce(b *mailbox) {
+	b.mixed = b.seq > 0 // those before were in memory only
+	s.logState(b)
+}
+
+// logAcks writes down what the recipients have settled since the last commit.
+func (s *Shard) logAcks() {
+	for i, b := range s.settled {
+		s.settled[i] = nil
+		b.unsaid = false
+		if b.home == 0 {
+			continue
+		}
+		s.ranges = s.ranges[:0]
+		for _, span := range b.spans {
+			if span.Cause == 0 {
+				s.ranges = append(s.ranges, span.Range)
+			}
+		}
+		s.logRecord(func(buf []byte) []byte { return record.AppendAck(buf, b.epoch, b.upto, s.ranges) })
+	}
+	s.settled = s.settled[:0]
+}
+
+// submit hands the filled commit to the log when the one before is done: at once
+// if somebody waits for it, else a tick later, together with what has come then.
+func (s *Shard) submit() {
+	f := s.filling
+	switch {
+	case s.flying != nil:
+		return
+	case len(f.waits) > 0 || len(f.moves) > 0:
+	case len(f.lazy) == 0 && len(s.settled) == 0:
+		return
+	case len(f.lazy) < lazyBytes && s.lastCommit == s.wheel.now && !s.stopped:
+		return
+	}
+	s.logAcks()
+	f.records = len(f.Buf)
+	f.Buf = append(f.Buf, f.lazy...)
+	f.lazy = f.lazy[:0]
+	f.need = s.need()
+	s.flying, s.filling = f, s.spare
+	s.spare = nil
+	s.filling.added = s.added
+	if len(f.Buf) == 0 { // they waited for the commit before
+		s.committed(f)
+		return
+	}
+	s.opt.Journal.Submit(&f.Batch)
+}
+
+// committed is called when a commit is done or has failed.
+func (s *Shard) committed(f *commit) {
+	s.flying = nil
+	if f.Err != nil {
+		s.refuseAll(f)
+	} else {
+		s.acceptAll(f)
+	}
+	clear(f.waits)
+	clear(f.fresh)
+	clear(f.moves)
+	f.Buf, f.waits, f.fresh, f.moves, f.Err = f.Buf[:0], f.waits[:0], f.fresh[:0], f.moves[:0], nil
+	if cap(f.Buf) > 2*commitBytes {
+		f.Buf = nil
+	}
+	s.spare = f
+	s.lastCommit = s.wheel.now
+	s.reap()
+}
+
+// acceptAll passes on what has waited for f.
+func (s *Shard) acceptAll(f *commit) {
+	if len(f.Buf) > 0 {
+		s.head = max(s.head, f.Base.Segment)
+		if n := len(s.eras); n == 0 || s.eras[n-1].segment != f.Base.Segment {
+			s.eras = append(s.eras, era{f.Base.Segment, f.added})
+		}
+	}
+	safe := storedDisk // also where f had nothing to write: then it depends on the commit before
+	if len(f.Buf) > 0 && !f.Synced {
+		safe = storedOS
+	}
+	for i := range f.waits {
+		w := &f.waits[i]
+		if w.at >= 0 {
+			b := s.block(w.block)
+			b.segment, b.offset = f.Base.Segment, f.Base.Offset+uint32(w.at)
+			s.segments.add(b.segment)
+		}
+		w.stored = min(w.stored, safe)
+		s.passOn(w, f.fresh[w.first:w.first+w.count])
+	}
+	for i := range f.moves {
+		s.arrive(f, &f.moves[i])
+	}
+	s.needed.Store(f.need)
+}
+
+// passOn lets the recipients of a message have it, and reports what became of
+// it after this turn's writes.
+func (s *Shard) passOn(w *wait, to []fresh) {
+	at := int32(len(s.receipts))
+	s.receipts = append(s.receipts, receipt{
+		from: w.from, slot: w.slot, wanted: w.wanted, counts: w.counts, stored: w.stored, fault: w.fault,
+	})
+	for _, t := range to {
+		b, i := t.box, t.entry
+		e := s.entries.At(i)
+		if e.flags&entryLoose != 0 {
+			e.flags &^= entryLoose
+			b.loose--
+		}
+		if e.flags&entryKeyed != 0 {
+			s.conflate(b, i)
+		}
+		end, sent := s.feed(b, i)
+		if sent && !b.reliable {
+			c := b.conn
+			s.deliveries = append(s.deliveries, delivery{to: c, serial: c.serial, receipt: at, end: end, entry: i})
+			continue
+		}
+		s.receipts[at].counts.Queued++
+		if w.wanted {
+			s.noteLate(i, lateNote{w.from, w.slot})
+		}
+	}
+}
+
+// refuseAll takes back what waited for f, and all that was given since: their
+// seqs are given to others. Nobody has seen them.
+func (s *Shard) refuseAll(f *commit) {
+	why := faultStorage
+	if errors.Is(f.Err, journal.ErrFull) {
+		why = faultDisk
+	}
+	s.count.CommitsFailed++
+	s.complain("messages are refused: the log cannot be written", "error", f.Err)
+	s.refuseWaits(s.filling, why)
+	s.filling.Buf, s.filling.moves = s.filling.Buf[:0], s.filling.moves[:0]
+	s.refuseWaits(f, why)
+	// What nobody waited for is written again. Where that gets too much, the
+	// mailboxes' states are written in its place when the log works again.
+	if lazy := f.Buf[f.records:]; len(lazy)+len(s.filling.lazy) <= commitBytes {
+		s.filling.lazy = append(s.filling.lazy, lazy...)
+		return
+	}
+	s.filling.lazy = s.filling.lazy[:0]
+	for _, b := range s.boxList {
+		b.stale = b.home != 0
+	}
+}
+
+// refuseWaits refuses the messages of a commit, the last one first.
+func (s *Shard) refuseWaits(f *commit, why fault) {
+	for n := len(f.waits) - 1; n >= 0; n-- {
+		w := &f.waits[n]
+		for i := w.first + w.count - 1; i >= w.first; i-- {
+			t := &f.fresh[i]
+			s.takeBack(t)
+			w.counts.Refused++
+		}
+		w.fault = max(w.fault, why)
+		s.receipts = append(s.receipts, receipt{
+			from: w.from, slot: w.slot, counts: w.counts, stored: w.stored, fault: w.fault,
+		})
+	}
+	f.waits, f.fresh = f.waits[:0], f.fresh[:0]
+}
+
+// takeBack undoes that a mailbox was given its newest message.
+func (s *Shard) takeBack(t *fresh) {
+	b, l := t.box, t.box.lane(s.entries.At(t.entry).prio)
+	s.unlink(b, l, s.before(l, t.entry), t.entry, false)
+	b.seq--
+	if t.key != (seenKey{}) {
+		s.seen.remove(t.key)
+	}
+}
+
+// era is where the deduplication window was when the log began a segment: those
+// that were added before are in older ones.
+type era struct {
+	segment uint32
+	added   uint64
+}
+
+// need is the oldest segment without which the shard could not be restored:
+// that of a message that waits, of what is known of a mailbox, or of the
+// deduplication window.
+func (s *Shard) need() uint32 {
+	need := s.head
+	if segment, _, ok := s.segments.oldest(); ok {
+		need = min(need, segment)
+	}
+	if s.seen.len() == 0 && len(s.eras) > 1 {
+		s.eras = s.eras[len(s.eras)-1:]
+	}
+	for len(s.eras) > 1 && s.eras[1].added+uint64(s.seen.len()) <= s.added {
+		s.eras = s.eras[1:]
+	}
+	if len(s.eras) > 0 && s.seen.len() > 0 {
+		need = min(need, s.eras[0].segment)
+	}
+	return min(need, s.oldestHome)
+}

@@ -1,0 +1,210 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// chaos breaks things at random moments, and mends them again.
+type chaos struct {
+	faults  []string // those to choose from, one after the other
+	has     map[string]bool
+	rng     *rand.Rand
+	child   *child
+	history *History
+	clients []*client // whose connections may be cut, and who may stall
+	scripts string    // folder
+	data    string    // folder
+
+	revision int
+	mends    []mend
+}
+
+// mend is the end of a fault that lasts.
+type mend struct {
+	fault string
+	at    time.Time
+	do    func() error
+}
+
+// The time between two faults.
+const (
+	leastCalm = 100 * time.Millisecond
+	mostCalm  = 700 * time.Millisecond
+)
+
+func (c *chaos) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(c.rng.Int64N(int64(most-least)))
+}
+
+func (c *chaos) note(fault, text string) {
+	c.history.Add(Event{Kind: Fault, Code: fault, Text: text})
+}
+
+// run goes on until ctx ends, and mends everything then. An error means that the
+// gateway is of no use any more.
+func (c *chaos) run(ctx context.Context) error {
+	for _, lasting := range []string{FaultLose, FaultTTL} {
+		if c.has[lasting] {
+			c.note(lasting, "on")
+		}
+	}
+	next := time.Now()
+	for ctx.Err() == nil {
+		wake := next
+		for _, m := range c.mends {
+			if m.at.Before(wake) {
+				wake = m.at
+			}
+		}
+		pause(ctx, time.Until(wake))
+		if err := c.child.alive(); err != nil {
+			return err
+		}
+		if err := c.mend(func(m mend) bool { return !time.Now().Before(m.at) }); err != nil {
+			return err
+		}
+		if time.Now().Before(next) || len(c.faults) == 0 || ctx.Err() != nil {
+			next = later(next, len(c.faults) == 0)
+			continue
+		}
+		if err := c.cause(c.faults[c.rng.IntN(len(c.faults))]); err != nil {
+			return err
+		}
+		next = time.Now().Add(c.between(leastCalm, mostCalm))
+	}
+	if err := c.mend(func(mend) bool { return true }); err != nil {
+		return err
+	}
+	c.note(faultCalm, "")
+	return nil
+}
+
+// later puts off the next fault where there is none to choose.
+func later(next time.Time, none bool) time.Time {
+	if none {
+		return time.Now().Add(mostCalm)
+	}
+	return next
+}
+
+// mend ends the faults that it is time for.
+func (c *chaos) mend(due func(mend) bool) error {
+	for i := 0; i < len(c.mends); {
+		m := c.mends[i]
+		if !due(m) {
+			i++
+			continue
+		}
+		c.mends = slices.Delete(c.mends, i, i+1)
+		if err := m.do(); err != nil {
+			return err
+		}
+		c.note(m.fault, "off")
+	}
+	return nil
+}
+
+func (c *chaos) lasting(fault string) bool {
+	return slices.ContainsFunc(c.mends, func(m mend) bool { return m.fault == fault })
+}
+
+// cause brings one fault about.
+func (c *chaos) cause(fault string) error {
+	switch fault {
+	case FaultKill:
+		return c.kill()
+	case FaultCut:
+		c.disturb(FaultCut, cut, 3*time.Second)
+	case FaultStall:
+		c.disturb(FaultStall, stall, 5*time.Second)
+	case FaultFull:
+		return c.last(FaultFull, "full on", "full off")
+	case FaultSync:
+		return c.last(FaultSync, fmt.Sprintf("sync fail %d", 1+c.rng.IntN(3)), "sync off")
+	case FaultSave:
+		return c.save()
+	}
+	return nil
+}
+
+// kill ends the process and starts another one on the same data; in between a
+// bit may flip.
+func (c *chaos) kill() error {
+	c.child.kill()
+	c.note(FaultKill, "")
+	// A new process has no faults but those that were asked for at its start.
+	c.mends = slices.DeleteFunc(c.mends, func(m mend) bool {
+		if m.fault == faultWeak {
+			return false
+		}
+		c.note(m.fault, "off")
+		return true
+	})
+	if c.has[FaultFlip] && c.rng.IntN(2) == 0 {
+		did, err := flip(c.data, c.rng)
+		if err != nil {
+			return err
+		}
+		if did != "" {
+			c.note(FaultFlip, did)
+		}
+	}
+	return c.child.start()
+}
+
+// disturb has some clients do a deed for a while.
+func (c *chaos) disturb(fault string, deed deed, most time.Duration) {
+	last := time.Duration(0)
+	for range 1 + c.rng.IntN(max(1, len(c.clients)/4)) {
+		client := c.clients[c.rng.IntN(len(c.clients))]
+		if deed == stall || c.rng.IntN(2) == 0 {
+			last = c.between(0, most)
+		}
+		c.note(fault, fmt.Sprintf("%s for %s", client.id, last.Round(time.Millisecond)))
+		client.command(order{deed, last})
+	}
+}
+
+// last switches a fault of the disk on, for a while.
+func (c *chaos) last(fault, on, off string) error {
+	if c.lasting(fault) {
+		return nil
+	}
+	c.note(fault, "on")
+	if err := c.child.tell(on); err != nil {
+		return err
+	}
+	until := time.Now().Add(c.between(100*time.Millisecond, 1200*time.Millisecond))
+	c.mends = append(c.mends, mend{fault, until, func() error { return c.child.tell(off) }})
+	return nil
+}
+
+// save replaces the scripts by ones that do the same, or that keep messages in
+// memory or nowhere for a while.
+func (c *chaos) save() error {
+	if c.lasting(faultWeak) {
+		return nil
+	}
+	v := full
+	if c.rng.IntN(2) == 0 {
+		v = variant{disk: false, ring: c.rng.IntN(2) == 0}
+		c.note(faultWeak, "on")
+		until := time.Now().Add(c.between(100*time.Millisecond, 1200*time.Millisecond))
+		c.mends = append(c.mends, mend{faultWeak, until, func() error { return c.write(full) }})
+	}
+	c.note(FaultSave, fmt.Sprintf("disk %t, ring %t", v.disk, v.ring))
+	return c.write(v)
+}
+
+// write saves a script and waits until it is live.
+func (c *chaos) write(v variant) error {
+	c.revision++
+	if err := save(c.scripts, script(c.revision, v)); err != nil {
+		return err
+	}
+	return c.child.tell("reload")
+}

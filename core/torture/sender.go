@@ -1,0 +1,241 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// Mix says what a sender sends.
+type Mix struct {
+	Targets []*Target
+	Rate    float64 // messages a second
+	Window  int     // unanswered messages at the most
+	TTL     bool    // some messages live for 1 to 3 s only
+}
+
+// Sender is a client that sends by the SDK's rules: what was not answered is
+// sent again under the same messageId, after a reconnect all of it in order.
+type Sender struct {
+	client
+	mix      Mix
+	rng      *rand.Rand
+	finished atomic.Bool  // no new messages
+	open     []*outgoing  // in the order in which they are to be accepted
+	pending  atomic.Int64 // len(open)
+	n        int
+}
+
+// outgoing is a message without its final answer.
+type outgoing struct {
+	event   Event // of an attempt
+	text    []byte
+	waiting bool      // for an answer, on this connection
+	retryAt time.Time // if it was refused
+}
+
+// NewSender makes a sender whose choices follow from the seed. It belongs to
+// Run.
+func NewSender(id, address string, mix Mix, seed uint64, h *History) *Sender {
+	return &Sender{client: newClient(id, address, h), mix: mix, rng: rand.New(rand.NewPCG(seed, sum([]byte(id))))}
+}
+
+// Finish ends the making of new messages; what is open is still brought to an
+// end. Any goroutine may call it.
+func (s *Sender) Finish() { s.finished.Store(true) }
+
+// Pending is how many messages have no final answer.
+func (s *Sender) Pending() int { return int(s.pending.Load()) }
+
+// Run sends until ctx ends.
+func (s *Sender) Run(ctx context.Context) {
+	for {
+		l, ok := s.connect(ctx, "")
+		if !ok {
+			return
+		}
+		pause(ctx, s.serve(ctx, l))
+	}
+}
+
+// step is how often new messages are made and refused ones tried again.
+const step = 10 * time.Millisecond
+
+// retryAfter is how long a refused message waits.
+const retryAfter = 100 * time.Millisecond
+
+func (s *Sender) serve(ctx context.Context, l *link) (away time.Duration) {
+	abruptly, reason := false, ""
+	defer func() {
+		l.leave(abruptly)
+		s.drain(l)
+		s.closed(reason)
+	}()
+	for _, m := range slices.Clone(s.open) {
+		if s.attempt(l, m) != nil {
+			return 0
+		}
+	}
+	tick := time.NewTicker(step)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return 0
+		case o := <-s.orders:
+			if o.deed == cut {
+				abruptly, reason = true, "cut"
+				return o.last
+			}
+			pause(ctx, o.last)
+		case <-tick.C:
+			if s.work(l) != nil {
+				return 0
+			}
+		case f, ok := <-l.frames:
+			if !ok {
+				reason = why(l.err)
+				return 0
+			}
+			s.take(f)
+		}
+	}
+}
+
+// drain takes the answers that had come before the connection ended.
+func (s *Sender) drain(l *link) {
+	for f := range l.frames {
+		s.take(f)
+	}
+}
+
+// work sends again what was refused, then something new.
+func (s *Sender) work(l *link) error {
+	now := time.Now()
+	for _, m := range slices.Clone(s.open) {
+		if !m.waiting && now.After(m.retryAt) {
+			if err := s.attempt(l, m); err != nil {
+				return err
+			}
+		}
+	}
+	if s.finished.Load() {
+		return nil
+	}
+	want := s.mix.Rate * step.Seconds() * 2 * s.rng.Float64()
+	n := int(want)
+	if s.rng.Float64() < want-float64(n) {
+		n++
+	}
+	for ; n > 0 && len(s.open) < s.mix.Window; n-- {
+		m := s.compose()
+		s.open = append(s.open, m)
+		if err := s.attempt(l, m); err != nil {
+			return err
+		}
+	}
+	s.pending.Store(int64(len(s.open)))
+	return nil
+}
+
+// attempt notes that m is sent, and sends it. A message that was refused takes
+// its place behind all that were sent since.
+func (s *Sender) attempt(l *link, m *outgoing) error {
+	if i := slices.Index(s.open, m); i >= 0 && !m.waiting {
+		s.open = append(slices.Delete(s.open, i, i+1), m)
+	}
+	m.waiting = true
+	s.history.Add(m.event)
+	return l.send(m.text)
+}
+
+// compose makes the next message.
+func (s *Sender) compose() *outgoing {
+	s.n++
+	to := s.mix.Targets[s.rng.IntN(len(s.mix.Targets))]
+	e := Event{Kind: Sent, Client: s.id, ID: fmt.Sprintf("m%d", s.n), N: s.n, To: to}
+	if s.rng.IntN(4) == 0 {
+		e.Priority = s.rng.IntN(10)
+	}
+	if s.mix.TTL && s.rng.IntN(4) == 0 {
+		e.TTL = 1 + s.rng.IntN(3)
+	}
+	e.Receipt = to.Kind == ToClient && s.rng.IntN(4) == 0
+	size := s.rng.IntN(400)
+	if s.rng.IntN(100) == 0 {
+		size = s.rng.IntN(20_000)
+	}
+	data := encode(map[string]any{"from": s.id, "n": s.n, "to": to.Members, "pad": s.pad(size)})
+	e.Sum = sum(data)
+	message := map[string]any{"type": typeMessage, "messageId": e.ID, "to": to.wire(), "data": rawJSON(data)}
+	if e.Priority > 0 {
+		message["priority"] = e.Priority
+	}
+	if e.TTL > 0 {
+		message["ttl"] = e.TTL
+	}
+	if e.Receipt {
+		message["receipt"] = true
+	}
+	return &outgoing{event: e, text: encode(message)}
+}
+
+func (s *Sender) pad(size int) string {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789 {}[],:"
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = letters[s.rng.IntN(len(letters))]
+	}
+	return string(b)
+}
+
+// rawJSON goes into a message as it is.
+type rawJSON []byte
+
+// MarshalJSON is the bytes themselves.
+func (r rawJSON) MarshalJSON() ([]byte, error) { return r, nil }
+
+// wire is the `to` of a message.
+func (t *Target) wire() any {
+	switch t.Kind {
+	case ToList:
+		return t.Members
+	case ToPrefix:
+		return map[string]string{"prefix": t.Name}
+	case ToGroup:
+		return map[string]string{"group": t.Name}
+	}
+	return t.Name
+}
+
+// take follows one frame.
+func (s *Sender) take(f frame) {
+	switch {
+	case f.broken != "":
+		s.history.Add(Event{Kind: Broken, Client: s.id, Text: f.broken})
+		return
+	case *f.Type == typeError && f.MessageID == "":
+		s.history.Add(Event{Kind: Broken, Client: s.id, Text: "a sender got the error " + f.Code + ": " + f.Error})
+		return
+	case *f.Type != typeAck && *f.Type != typeError:
+		return
+	}
+	again := *f.Type == typeError && transient(f.Code)
+	if *f.Type == typeAck {
+		s.history.Add(Event{Kind: Told, Client: s.id, ID: f.MessageID, Stored: f.Stored, Status: f.Status, Counts: f.counts()})
+	} else {
+		s.history.Add(Event{Kind: Refused, Client: s.id, ID: f.MessageID, Code: f.Code, Text: f.Error})
+	}
+	i := slices.IndexFunc(s.open, func(m *outgoing) bool { return m.event.ID == f.MessageID })
+	switch {
+	case i < 0: // a receipt
+	case again:
+		s.open[i].waiting, s.open[i].retryAt = false, time.Now().Add(retryAfter)
+	default:
+		s.open = slices.Delete(s.open, i, i+1)
+	}
+	s.pending.Store(int64(len(s.open)))
+}
