@@ -10,6 +10,8 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/journal"
+	"github.com/stratix-gateway/stratix/core/record"
 	"github.com/stratix-gateway/stratix/core/shard"
 )
 
@@ -27,7 +29,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_connections_closed_total", sum.Closed)
 	for _, l := range []labelled{
 		{"left", sum.Left}, {"lost", sum.Lost}, {"replaced", sum.Replaced}, {"idle", sum.Idle}, {"slow", sum.Slow},
-		{"stalled", sum.Stalled}, {"refused", sum.Refused}, {"protocol", sum.Protocol}, {"drain", sum.Drained},
+		{"stalled", sum.Stalled}, {"refused", sum.Refused}, {"protocol", sum.Protocol}, {"unacked", sum.Unacked}, {"drain", sum.Drained},
 	} {
 		counter(fmt.Sprintf("stratix_connections_ended_total{cause=%q}", l.label), l.value)
 	}
@@ -63,6 +65,10 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_system_calls_total{call=\"read\"}", sum.Reads)
 	counter("stratix_system_calls_total{call=\"write\"}", sum.Writes)
 
+	p.kept(&sum)
+	if g.journal != nil {
+		p.log(g.journal.Stats())
+	}
 	p.stages(sum.Stages)
 	counter("stratix_script_calls_total", sum.Script.Calls)
 	counter("stratix_script_instructions_total", sum.Script.Instructions)
@@ -121,19 +127,62 @@ func (p *page) stages(stages map[string]core.Tally) {
 	}
 }
 
-// turns adds the lengths of loop turns as a histogram: what a message waits for
-// at the most before it is looked at.
+// kept adds what waits for recipients, and what became of what did.
+func (p *page) kept(sum *shard.Stats) {
+	p.gauge("stratix_pending_messages", float64(sum.Pending))
+	p.gauge("stratix_pending_bytes", float64(sum.RingBytes))
+	p.gauge("stratix_pending_oldest_seconds", sum.Oldest.Seconds())
+	p.gauge("stratix_mailboxes", float64(sum.Mailboxes))
+	p.counter("stratix_mailboxes_evicted_total", sum.Evicted)
+	p.counter("stratix_kept_total", sum.Kept)
+	p.counter("stratix_settled_total", sum.Settled)
+	for _, cause := range record.Causes {
+		p.counter(fmt.Sprintf("stratix_gaps_total{cause=%q}", cause), sum.Lapsed[cause])
+	}
+	p.counter("stratix_retries_total", sum.Retries)
+	p.counter("stratix_repeats_total", sum.Repeats)
+	p.counter("stratix_ring_full_total", sum.RingFull)
+	p.counter("stratix_ring_paged_in_total", sum.PagedIn)
+}
+
+// log adds what the log on disk tells of itself.
+func (p *page) log(st journal.Stats) {
+	p.gauge("stratix_log_segments", float64(st.Segments))
+	p.gauge("stratix_log_bytes", float64(st.Bytes))
+	p.gauge("stratix_log_full", float64(flag(st.Full)))
+	p.gauge("stratix_log_failing", float64(flag(st.Failing)))
+	p.counter("stratix_log_commits_total", st.Commits)
+	p.counter("stratix_log_records_total", st.Records)
+	p.counter("stratix_log_committed_bytes_total", st.CommittedBytes)
+	p.counter("stratix_log_refused_total", st.Refused)
+	p.counter("stratix_log_syncs_total", st.Syncs)
+	p.counter("stratix_log_sync_failures_total", st.SyncFailures)
+	p.counter("stratix_log_write_failures_total", st.WriteFailures)
+	p.counter("stratix_log_segments_sealed_total", st.Seals)
+	p.counter("stratix_log_segments_deleted_total", st.Deleted)
+	p.counter("stratix_log_quarantined_total", st.Quarantined)
+	p.histogram("stratix_log_commit_seconds", st.CommitTimes[:], 1e-6, st.CommitTime.Seconds())
+	p.histogram("stratix_log_commit_bytes", st.CommitSizes[:], 1, float64(st.CommittedBytes))
+}
+
+// turns adds the lengths of loop turns: what a message waits for at the most
+// before it is looked at.
 func (p *page) turns(s shard.Stats) {
-	const name = "stratix_loop_turn_seconds"
+	p.histogram("stratix_loop_turn_seconds", s.TurnLengths[:], 1e-6, s.TurnTime.Seconds())
+}
+
+// histogram adds counts of values below unit, 2 units, 4 units and so on; the
+// last one counts all others.
+func (p *page) histogram(name string, counts []uint64, unit, sum float64) {
 	w := p.family(name, "histogram")
 	below := uint64(0)
-	for i, n := range s.TurnLengths[:len(s.TurnLengths)-1] {
+	for i, n := range counts[:len(counts)-1] {
 		below += n
-		metrics.WriteCounterUint64(w, fmt.Sprintf("%s_bucket{le=\"%g\"}", name, math.Ldexp(1e-6, i)), below)
+		metrics.WriteCounterUint64(w, fmt.Sprintf("%s_bucket{le=\"%g\"}", name, math.Ldexp(unit, i)), below)
 	}
-	below += s.TurnLengths[len(s.TurnLengths)-1]
+	below += counts[len(counts)-1]
 	metrics.WriteCounterUint64(w, name+`_bucket{le="+Inf"}`, below)
-	metrics.WriteCounterFloat64(w, name+"_sum", s.TurnTime.Seconds())
+	metrics.WriteCounterFloat64(w, name+"_sum", sum)
 	metrics.WriteCounterUint64(w, name+"_count", below)
 }
 

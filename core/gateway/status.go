@@ -20,7 +20,14 @@ type Status struct {
 	Groups      int       `json:"groups"`
 	MessagesIn  uint64    `json:"messagesIn"`
 	MessagesOut uint64    `json:"messagesOut"`
-	Scripts     struct {
+	Kept        struct {
+		Pending       int     `json:"pending"`       // messages that wait, one a recipient
+		Bytes         int64   `json:"bytes"`         // of memory that they take
+		OldestSeconds float64 `json:"oldestSeconds"` // how long the oldest has waited
+		Clients       int     `json:"clients"`       // that something is kept for
+	} `json:"kept"`
+	Log     *LogStatus `json:"log,omitempty"` // absent without a data folder
+	Scripts struct {
 		Folder     string    `json:"folder"`
 		Generation uint32    `json:"generation"` // the live one
 		Since      time.Time `json:"since"`
@@ -32,6 +39,17 @@ type Status struct {
 	} `json:"scripts"`
 }
 
+// LogStatus is what is on the disk.
+type LogStatus struct {
+	Folder    string `json:"folder"`
+	Segments  int    `json:"segments"`
+	Bytes     int64  `json:"bytes"`
+	Commits   uint64 `json:"commits"`
+	Full      bool   `json:"full"`    // the last commit found no room
+	Failing   bool   `json:"failing"` // the last commit was refused
+	LastError string `json:"lastError,omitempty"`
+}
+
 func (g *Gateway) status() Status {
 	sum := total(g.shards.Stats())
 	sc := g.scripts.report()
@@ -39,6 +57,15 @@ func (g *Gateway) status() Status {
 		Version: g.opt.Version, Started: g.started.UTC(), Ready: g.ready.Load(),
 		Listen: g.Addr().String(), Shards: g.opt.Shards, Transport: g.opt.Transport,
 		Connections: sum.Connections, Groups: sum.Groups, MessagesIn: sum.In, MessagesOut: sum.Out,
+	}
+	k := &st.Kept
+	k.Pending, k.Bytes, k.OldestSeconds, k.Clients = sum.Pending, sum.RingBytes, sum.Oldest.Seconds(), sum.Mailboxes
+	if g.journal != nil {
+		l := g.journal.Stats()
+		st.Log = &LogStatus{
+			Folder: LogDir(g.opt.Data), Segments: l.Segments, Bytes: l.Bytes, Commits: l.Commits,
+			Full: l.Full, Failing: l.Failing, LastError: l.LastError,
+		}
 	}
 	s := &st.Scripts
 	s.Folder, s.Generation, s.Since, s.Hash = g.dir, sc.generation, sc.since.UTC(), sc.hash
@@ -80,6 +107,14 @@ func total(all []shard.Stats) shard.Stats {
 	return sum
 }
 
+// lapsed counts the messages that will never be delivered.
+func lapsed(s *shard.Stats) (n uint64) {
+	for _, c := range s.Lapsed {
+		n += c
+	}
+	return n
+}
+
 // summarize writes one line a period, for the people who read the log at night.
 func (g *Gateway) summarize(ctx context.Context) {
 	if g.opt.Summary <= 0 {
@@ -103,7 +138,13 @@ func (g *Gateway) summarize(ctx context.Context) {
 			"in_per_s", rate(sum.In, last.In), "out_per_s", rate(sum.Out, last.Out),
 			"errors", (sum.Failed + sum.Malformed + sum.Panics) - (last.Failed + last.Malformed + last.Panics),
 			"undelivered", (sum.Offline + sum.Overflow + sum.Dropped + sum.NoRoute) - (last.Offline + last.Overflow + last.Dropped + last.NoRoute),
-			"queued", sum.QueuedBytes, "generation", sc.generation,
+			"queued", sum.QueuedBytes, "pending", sum.Pending, "oldest", sum.Oldest.Round(time.Second).String(), "generation", sc.generation,
+		}
+		if gaps := lapsed(&sum) - lapsed(&last); gaps > 0 {
+			attrs = append(attrs, "gaps", gaps)
+		}
+		if g.journal != nil && g.journal.Stats().Failing {
+			attrs = append(attrs, "log", "the last messages were refused: "+g.journal.Stats().LastError)
 		}
 		if sc.last.Result == resultRejected {
 			attrs = append(attrs, "scripts", "the last save was rejected")
