@@ -9,7 +9,7 @@ import (
 )
 
 // gather is how many bytes go into one commit, if there is more than one batch.
-const gather = 16 << 20
+const gather = 4 << 20
 
 // maxBatch keeps offsets within 32 bits.
 const maxBatch = 1 << 30

@@ -280,7 +280,7 @@ func (g *fake) frame(c *fakeConn, name string, text []byte) {
 		g.write(line{Kind: "ack", Client: name, Seq: f.Seq, Also: f.Also})
 	case typeJoin:
 		g.write(line{Kind: "join", Client: name, Groups: f.Groups})
-		c.send(`{"type":1,"groups":%s}`, encode(f.Groups))
+		c.send(`{"type":1,"joined":%s}`, encode(f.Groups))
 	case typeMessage:
 		g.message(c, name, f.MessageID, string(f.Data), g.targets(f.To), f.TTL)
 	}

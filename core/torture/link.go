@@ -36,7 +36,7 @@ type frame struct {
 	Last      uint64          `json:"last"`
 	Recovered bool            `json:"recovered"`
 	Gaps      []wireGap       `json:"gaps"`
-	Groups    []string        `json:"groups"`
+	Joined    []string        `json:"joined"`
 
 	broken string // why it is not of the protocol; nothing else is set then
 }

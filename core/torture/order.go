@@ -2,6 +2,7 @@ package torture
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,11 +24,12 @@ type client struct {
 	id      string
 	address string
 	history *History
-	orders  chan order // one at a time; more are not taken
+	orders  chan order    // one at a time; more are not taken
+	trouble *atomic.Value // the error of the last dial that failed
 }
 
 func newClient(id, address string, h *History) client {
-	return client{id, address, h, make(chan order, 1)}
+	return client{id, address, h, make(chan order, 1), new(atomic.Value)}
 }
 
 // command gives the client an order, unless it has another one to follow.
@@ -46,6 +48,7 @@ func (c *client) connect(ctx context.Context, protocol string) (*link, bool) {
 			c.history.Add(Event{Kind: Opened, Client: c.id, Plain: protocol == ""})
 			return l, true
 		}
+		c.trouble.Store(err.Error())
 		pause(ctx, delay)
 	}
 	return nil, false

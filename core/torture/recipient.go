@@ -127,7 +127,7 @@ func (r *Recipient) take(f frame) {
 		r.gaps(f.Gaps)
 	case *f.Type == typeMessage:
 		r.message(f)
-	case *f.Type == typeAck && f.Groups != nil:
+	case *f.Type == typeAck && f.Joined != nil:
 		r.joined = true
 		r.note()
 	case *f.Type == typeError:

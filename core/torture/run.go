@@ -197,7 +197,7 @@ func (r *run) awaitRecipients(ctx context.Context) error {
 		select {
 		case <-c.ready:
 		case <-t.C:
-			return fmt.Errorf("%s got no answer to its hello or join", c.id)
+			return fmt.Errorf("%s got no answer to its hello or join (last dial error: %v)", c.id, c.trouble.Load())
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -147,17 +147,29 @@ func TestSettingsAreRefused(t *testing.T) {
 
 func TestAnErrorOfTheLogIsThatOfTheStart(t *testing.T) {
 	g := newGateway(t)
-	first := g.open(t, values{})
-	start(t, first)
+	start(t, g.open(t, values{}))
 	g.broken = errors.New("no data folder")
 	if err := g.open(t, values{"sync": "os"}).Start(t.Context()); !errors.Is(err, g.broken) {
 		t.Errorf("got %v", err)
 	}
-	// What did not start gives nothing back.
+	// What did not start is not what is gone back to.
 	g.broken = nil
-	stop(t, first)
-	if len(g.given) != 1 {
-		t.Errorf("the log got %+v", g.given)
+	refused := g.open(t, values{"sync": "interval"})
+	start(t, refused)
+	stop(t, refused)
+	if got, want := g.syncs(), "commit interval commit"; got != want {
+		t.Errorf("the log got %q, want %q", got, want)
+	}
+}
+
+func TestAnErrorOfTheLogIsThatOfTheStop(t *testing.T) {
+	g := newGateway(t)
+	start(t, g.open(t, values{}))
+	refused := g.open(t, values{"sync": "os"})
+	start(t, refused)
+	g.broken = errors.New("log is closed")
+	if err := refused.Stop(t.Context()); !errors.Is(err, g.broken) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -182,12 +194,14 @@ func (g *gateway) syncs() string {
 
 func TestAReplacedStageTakesNothingWithIt(t *testing.T) {
 	g := newGateway(t)
-	before, after := g.open(t, values{}), g.open(t, values{"sync": "os"})
-	start(t, before)
-	start(t, after)
-	stop(t, before)
-	stop(t, after)
-	if got, want := g.syncs(), "commit os"; got != want {
+	first, second, third := g.open(t, values{}), g.open(t, values{"sync": "interval"}), g.open(t, values{"sync": "os"})
+	start(t, first)
+	start(t, second)
+	start(t, third)
+	stop(t, second)
+	stop(t, first)
+	stop(t, third)
+	if got, want := g.syncs(), "commit interval os"; got != want {
 		t.Errorf("the log got %q, want %q", got, want)
 	}
 }

@@ -92,6 +92,7 @@ func TestTheKeyIsWhatStandsAtThePath(t *testing.T) {
 	f("data.symbol", `[]`, ``)
 	f("data.symbol", `5`, ``)
 	f("data.symbol", `"{\"symbol\":1}"`, ``)
+	f("data.0", `"[7]"`, ``)
 	f("data.symbol", `{"x":{"symbol":1}}`, ``)
 	f("data.a.b", `{"a":"{\"b\":1}"}`, ``)
 	f("data.a.b", `{"a":5,"b":6}`, ``)
