@@ -37,12 +37,19 @@ func TestUpgrade(t *testing.T) {
 	_ = p.Close()
 }
 
-func TestUpgradeAnswersNoSubprotocol(t *testing.T) {
+func TestUpgradeSelectsTheSubprotocolThatItKnows(t *testing.T) {
 	g := start(t, nil)
-	_, _, r := g.connect(t, "?clientId=a", "Sec-WebSocket-Protocol: stratix.v1, chat")
-	if v := r.Header.Get("Sec-WebSocket-Protocol"); v != "" {
-		t.Errorf("the answer selects %q", v)
+	f := func(offered, want string) {
+		t.Helper()
+		_, c, r := g.connect(t, "?clientId=a", "Sec-WebSocket-Protocol: "+offered)
+		if v := r.Header.Get("Sec-WebSocket-Protocol"); v != want || c.Reliable != (want != "") {
+			t.Errorf("of %q the answer selects %q, reliable %v", offered, v, c.Reliable)
+		}
 	}
+	f("stratix.v1", Reliable)
+	f("chat, stratix.v1", Reliable)
+	f("chat", "")
+	f("stratix.v2, stratix", "")
 }
 
 func TestUpgradeOnAKeptConnection(t *testing.T) {

@@ -1,0 +1,54 @@
+package shard
+
+import (
+	"github.com/stratix-gateway/stratix/core"
+)
+
+// bounds counts the messages that wait for a shard's clients against the bound
+// of all shards, of which it leases some at a time.
+type bounds struct {
+	ring   *core.Ring
+	shared *shared
+	share  int64 // how many are leased at a time, at the most
+	leased int64
+	used   int64
+}
+
+// get takes room for one message; false when there is none.
+func (b *bounds) get() bool {
+	if b.used == b.leased {
+		limit := b.ring.Messages.Load()
+		n := max(1, min(b.share, limit/64))
+		if b.shared.messages.Add(n) > limit {
+			b.shared.messages.Add(-n)
+			if n == 1 {
+				return false
+			}
+			if n = 1; b.shared.messages.Add(n) > limit {
+				b.shared.messages.Add(-n)
+				return false
+			}
+		}
+		b.leased += n
+	}
+	b.used++
+	return true
+}
+
+// force takes room for one message that is there already.
+func (b *bounds) force() {
+	if b.used == b.leased {
+		b.shared.messages.Add(1)
+		b.leased++
+	}
+	b.used++
+}
+
+// put gives the room of one message back.
+func (b *bounds) put() {
+	b.used--
+	if b.leased-b.used >= 2*b.share {
+		b.shared.messages.Add(-b.share)
+		b.leased -= b.share
+	}
+}

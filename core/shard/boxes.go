@@ -1,0 +1,101 @@
+package shard
+
+import (
+	"github.com/stratix-gateway/stratix/core/record"
+)
+
+// newBox makes a mailbox with a numbering of its own.
+func (s *Shard) newBox(name string) *mailbox {
+	b := &mailbox{name: name, epoch: s.random.Uint64(), seen: s.unixMillis / 1000, at: len(s.boxList)}
+	s.boxes[name] = b
+	s.boxList = append(s.boxList, b)
+	return b
+}
+
+// box returns the mailbox of a ClientID, and makes it if there is room for one
+// more; else nil. name is copied if it is kept.
+func (s *Shard) box(name string) *mailbox {
+	if b := s.boxes[name]; b != nil {
+		return b
+	}
+	if len(s.boxes) >= s.opt.Sessions && !s.evict() {
+		return nil
+	}
+	return s.newBox(string([]byte(name)))
+}
+
+// boxOf is box for a client that is connected.
+func (s *Shard) boxOf(c *session) *mailbox {
+	if c.box == nil {
+		b := s.boxes[c.ID]
+		if b == nil {
+			if len(s.boxes) >= s.opt.Sessions && !s.evict() {
+				return nil
+			}
+			b = s.newBox(c.ID)
+		}
+		c.box, b.conn = b, c
+	}
+	return c.box
+}
+
+// forget drops a mailbox that holds nothing.
+func (s *Shard) forget(b *mailbox) {
+	if b.home != 0 {
+		s.logRecord(func(buf []byte) []byte { return record.AppendEnd(buf, b.epoch) })
+	}
+	delete(s.boxes, b.name)
+	last := s.boxList[len(s.boxList)-1]
+	s.boxList[b.at], last.at = last, b.at
+	s.boxList[len(s.boxList)-1] = nil
+	s.boxList = s.boxList[:len(s.boxList)-1]
+	s.dir.present(b)
+	if b.conn != nil {
+		b.conn.box = nil
+	}
+}
+
+// idle reports whether nothing would be lost with b but a numbering.
+func (b *mailbox) idle() bool { return b.count == 0 && b.conn == nil && !b.hungry && !b.paging }
+
+// evictSample is how many mailboxes are looked at to find one to forget.
+const evictSample = 64
+
+// evict forgets the one that was offline longest among a sample of those that
+// hold nothing; it reports false when there is none.
+func (s *Shard) evict() bool {
+	var oldest *mailbox
+	for range min(evictSample, len(s.boxList)) {
+		b := s.boxList[s.random.IntN(len(s.boxList))]
+		if b.idle() && (oldest == nil || b.seen < oldest.seen) {
+			oldest = b
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	s.count.Evicted++
+	s.forget(oldest)
+	return true
+}
+
+// state is what the log is told of b.
+func (s *Shard) state(b *mailbox) *record.State {
+	st := &s.stateBuf
+	*st = record.State{Name: b.name, Epoch: b.epoch, Seq: b.seq, Upto: b.upto, Seen: b.seen, Groups: st.Groups[:0], Spans: b.spans}
+	if b.reliable {
+		st.Flags |= flagReliable
+	}
+	if b.mixed {
+		st.Flags |= flagMixed
+	}
+	if b.conn != nil {
+		for _, m := range b.conn.groups {
+			st.Groups = append(st.Groups, m.group.name)
+		}
+	}
+	for _, a := range b.groups {
+		st.Groups = append(st.Groups, a.group.name)
+	}
+	return st
+}
