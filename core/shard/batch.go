@@ -91,7 +91,7 @@ func (s *Shard) unpack(p *parcel) bool {
 	for len(b) > 0 {
 		switch b[0] {
 		case entryMessage, entryKept:
-			if len(s.deliveries)+s.given >= turnDeliveries/2 || len(s.filling.Buf) > 2*commitBytes {
+			if len(s.deliveries)+s.given >= turnDeliveries/2 || len(s.filling.main) > 2*commitBytes {
 				p.off = len(p.buf) - len(b)
 				return false
 			}
@@ -217,5 +217,5 @@ func (s *Shard) congested() bool {
 			return true
 		}
 	}
-	return s.flights.full() || len(s.filling.Buf) > commitBytes
+	return s.flights.full() || len(s.filling.main) > commitBytes
 }

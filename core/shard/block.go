@@ -66,6 +66,15 @@ func (s *Shard) newBlock(l *record.Letter, letter []byte, onDisk bool) (ref aren
 	return ref, true
 }
 
+// place notes where in the log the record of a block is.
+func (s *Shard) place(b *block, at journal.Position) {
+	if b.segment != 0 {
+		s.segments.drop(b.segment)
+	}
+	b.segment, b.offset = at.Segment, at.Offset
+	s.segments.add(at.Segment)
+}
+
 // release gives one entry's share of a block back.
 func (s *Shard) release(ref arena.Ref) {
 	b := s.block(ref)

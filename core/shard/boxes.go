@@ -82,11 +82,11 @@ func (s *Shard) evict() bool {
 // state is what the log is told of b.
 func (s *Shard) state(b *mailbox) *record.State {
 	st := &s.stateBuf
-	*st = record.State{Name: b.name, Epoch: b.epoch, Seq: b.seq, Upto: b.upto, Seen: b.seen, Groups: st.Groups[:0], Spans: b.spans}
+	*st = record.State{Name: b.name, Epoch: b.epoch, Seq: b.seq - uint64(b.loose), Upto: b.upto, Seen: b.seen, Groups: st.Groups[:0], Spans: b.spans}
 	if b.reliable {
 		st.Flags |= flagReliable
 	}
-	if b.mixed {
+	if b.mixed || b.mixing != 0 {
 		st.Flags |= flagMixed
 	}
 	if b.conn != nil {

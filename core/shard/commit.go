@@ -2,6 +2,7 @@ package shard
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/stratix-gateway/stratix/core/arena"
 	"github.com/stratix-gateway/stratix/core/journal"
@@ -9,19 +10,22 @@ import (
 	"github.com/stratix-gateway/stratix/core/wire"
 )
 
-// commit is what a shard gives to the log at once: records, and what waits for
-// them to be safe. A shard fills one while the log writes the one before.
+// commit is what a shard gives to the log at once, and what waits for that to be
+// safe. A shard fills one while the log writes the one before.
 type commit struct {
-	journal.Batch
-	waits []wait
-	fresh []fresh
-	moves []moved
-	lazy  []byte // records that nobody waits for; they go to the end of Buf
-	need  uint32 // the oldest segment that the shard needs once this is committed
-	added uint64 // messages in the deduplication window when it began to be filled
-
-	records int // bytes of Buf in front of the lazy ones
+	journal.Batch        // Buf is what is given: lazy, then main
+	lazy          []byte // records that nobody waits for; they are about older messages than main
+	main          []byte // records of messages
+	waits         []wait
+	fresh         []fresh
+	moves         []moved
+	number        uint64 // they count up
+	need          uint32 // the oldest segment that the shard needs once this is committed
+	added         uint64 // messages in the deduplication window when it began to be filled
 }
+
+// position is where the record at offset at of main is in the log.
+func (f *commit) position(at int) journal.Position { return f.At(len(f.lazy) + at) }
 
 // wait is a message that waits for a commit: its recipients are
 // fresh[first:first+count].
@@ -32,7 +36,7 @@ type wait struct {
 	stored       stored
 	fault        fault
 	block        arena.Ref
-	at           int // of its record in the batch; -1 if it has none
+	at           int // of its record in main; -1 if it has none
 	first, count int
 	counts       wire.Counts // of the recipients that are not in fresh
 }
@@ -74,7 +78,9 @@ func (s *Shard) logState(b *mailbox) {
 
 // introduce makes b known to the log together with its first message there.
 func (s *Shard) introduce(b *mailbox) {
-	b.mixed = b.seq > 0 // those before were in memory only
+	if b.seq > 0 { // those before were in memory only
+		b.mixing = s.filling.number
+	}
 	s.logState(b)
 }
 
@@ -111,13 +117,11 @@ func (s *Shard) submit() {
 		return
 	}
 	s.logAcks()
-	f.records = len(f.Buf)
-	f.Buf = append(f.Buf, f.lazy...)
-	f.lazy = f.lazy[:0]
+	f.Buf = append(append(f.Buf[:0], f.lazy...), f.main...)
 	f.need = s.need()
 	s.flying, s.filling = f, s.spare
 	s.spare = nil
-	s.filling.added = s.added
+	s.filling.added, s.filling.number = s.added, f.number+1
 	if len(f.Buf) == 0 { // they waited for the commit before
 		s.committed(f)
 		return
@@ -136,9 +140,10 @@ func (s *Shard) committed(f *commit) {
 	clear(f.waits)
 	clear(f.fresh)
 	clear(f.moves)
-	f.Buf, f.waits, f.fresh, f.moves, f.Err = f.Buf[:0], f.waits[:0], f.fresh[:0], f.moves[:0], nil
+	f.lazy, f.main, f.waits, f.fresh, f.moves = f.lazy[:0], f.main[:0], f.waits[:0], f.fresh[:0], f.moves[:0]
+	f.Err = nil
 	if cap(f.Buf) > 2*commitBytes {
-		f.Buf = nil
+		f.Buf, f.main = nil, nil
 	}
 	s.spare = f
 	s.lastCommit = s.wheel.now
@@ -157,12 +162,15 @@ func (s *Shard) acceptAll(f *commit) {
 	if len(f.Buf) > 0 && !f.Synced {
 		safe = storedOS
 	}
+	for _, t := range f.fresh {
+		if b := t.box; b.mixing != 0 && b.mixing <= f.number {
+			b.mixed, b.mixing = true, 0
+		}
+	}
 	for i := range f.waits {
 		w := &f.waits[i]
 		if w.at >= 0 {
-			b := s.block(w.block)
-			b.segment, b.offset = f.Base.Segment, f.Base.Offset+uint32(w.at)
-			s.segments.add(b.segment)
+			s.place(s.block(w.block).block, f.position(w.at))
 		}
 		w.stored = min(w.stored, safe)
 		s.passOn(w, f.fresh[w.first:w.first+w.count])
@@ -212,46 +220,61 @@ func (s *Shard) refuseAll(f *commit) {
 	}
 	s.count.CommitsFailed++
 	s.complain("messages are refused: the log cannot be written", "error", f.Err)
-	s.refuseWaits(s.filling, why)
-	s.filling.Buf, s.filling.moves = s.filling.Buf[:0], s.filling.moves[:0]
+	s.newStamp()
 	s.refuseWaits(f, why)
+	s.refuseWaits(s.filling, why)
+	s.filling.main, s.filling.moves = s.filling.main[:0], s.filling.moves[:0]
 	// What nobody waited for is written again. Where that gets too much, the
 	// mailboxes' states are written in its place when the log works again.
-	if lazy := f.Buf[f.records:]; len(lazy)+len(s.filling.lazy) <= commitBytes {
-		s.filling.lazy = append(s.filling.lazy, lazy...)
+	if len(f.lazy)+len(s.filling.lazy) <= commitBytes {
+		s.filling.lazy = append(slices.Clone(f.lazy), s.filling.lazy...)
 		return
 	}
 	s.filling.lazy = s.filling.lazy[:0]
 	for _, b := range s.boxList {
-		b.stale = b.home != 0
+		b.stale, b.mixed, b.mixing = b.home != 0, false, 0
 	}
 }
 
-// refuseWaits refuses the messages of a commit, the last one first.
+// refuseWaits refuses the messages of a commit. Mailboxes that bear the stamp
+// have lost theirs already.
 func (s *Shard) refuseWaits(f *commit, why fault) {
-	for n := len(f.waits) - 1; n >= 0; n-- {
-		w := &f.waits[n]
-		for i := w.first + w.count - 1; i >= w.first; i-- {
-			t := &f.fresh[i]
-			s.takeBack(t)
-			w.counts.Refused++
+	for i := range f.waits {
+		w := &f.waits[i]
+		for _, t := range f.fresh[w.first : w.first+w.count] {
+			if t.key != (seenKey{}) {
+				s.seen.remove(t.key)
+			}
+			if t.box.stamp != s.stamp {
+				t.box.stamp = s.stamp
+				s.dropLoose(t.box)
+			}
 		}
-		w.fault = max(w.fault, why)
-		s.receipts = append(s.receipts, receipt{
-			from: w.from, slot: w.slot, counts: w.counts, stored: w.stored, fault: w.fault,
-		})
+		w.counts.Refused += uint32(w.count)
+		if w.count > 0 {
+			w.fault = max(w.fault, why)
+		}
+		s.receipts = append(s.receipts, receipt{from: w.from, slot: w.slot, counts: w.counts, stored: w.stored, fault: w.fault})
 	}
 	f.waits, f.fresh = f.waits[:0], f.fresh[:0]
 }
 
-// takeBack undoes that a mailbox was given its newest message.
-func (s *Shard) takeBack(t *fresh) {
-	b, l := t.box, t.box.lane(s.entries.At(t.entry).prio)
-	s.unlink(b, l, s.before(l, t.entry), t.entry, false)
-	b.seq--
-	if t.key != (seenKey{}) {
-		s.seen.remove(t.key)
-	}
+// dropLoose undoes that b was given the messages that are not committed, its
+// newest ones.
+func (s *Shard) dropLoose(b *mailbox) {
+	b.lanes(func(l *lane) {
+		before, i := uint32(0), l.first
+		for i != 0 && s.entries.At(i).flags&entryLoose == 0 {
+			before, i = i, s.entries.At(i).next
+		}
+		for i != 0 {
+			next := s.entries.At(i).next
+			s.unlink(b, l, before, i, false)
+			b.seq--
+			i = next
+		}
+	})
+	b.mixing = 0
 }
 
 // era is where the deduplication window was when the log began a segment: those

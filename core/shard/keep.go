@@ -143,8 +143,10 @@ func (s *Shard) admit(k *keeping, b *mailbox) {
 	b.bytes += int64(len(k.bytes))
 	if !k.disk && b.reliable && b.home != 0 && !b.mixed {
 		// The log must know before anybody sees it that this seq is not in it.
-		b.mixed = true
-		s.logState(b)
+		if b.mixing == 0 {
+			b.mixing = s.filling.number
+			s.logState(b)
+		}
 		k.loose = true
 	}
 	k.loose = k.loose || k.disk || b.loose > 0
@@ -214,13 +216,13 @@ func (s *Shard) keepRest(k *keeping) {
 		s.arena.Free(k.block)
 	}
 	if k.disk && len(taken) > 0 {
-		buf, at := journal.BeginRecord(f.Buf)
+		buf, at := journal.BeginRecord(f.main)
 		buf = record.AppendMessage(buf, k.bytes, len(taken))
 		for _, t := range taken {
 			e := s.entries.At(t.entry)
 			buf = record.AppendRecipient(buf, t.box.name, t.box.epoch, t.box.whole(e))
 		}
-		f.Buf = journal.EndRecord(buf, at)
+		f.main = journal.EndRecord(buf, at)
 		w.at = at
 	} else if len(taken) > 0 {
 		w.stored = storedMemory

@@ -255,7 +255,7 @@ func (s *Shard) lastWords() {
 	}
 	s.logAcks()
 	f := s.filling
-	if f.Buf = append(f.Buf, f.lazy...); len(f.Buf) > 0 {
+	if f.Buf = append(append(f.Buf[:0], f.lazy...), f.main...); len(f.Buf) > 0 {
 		f.Done = func(*journal.Batch) {}
 		s.opt.Journal.Submit(&f.Batch)
 	}

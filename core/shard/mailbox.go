@@ -27,6 +27,7 @@ type mailbox struct {
 	bytes     int64             // of the letters that wait
 	sentBytes int64             // of those on the connection
 	since     uint32            // tick of the last progress while something is sent
+	mixing    uint64            // the commit with which the log will know that; 0 for none
 	stamp     uint32            // of the last message given to it: once each
 	home      uint32            // segment of its oldest record that nothing newer repeats; 0 for none
 	last      uint32            // segment of its newest record, while the log is replayed
@@ -182,6 +183,24 @@ func (b *mailbox) remember(seq uint64, cause record.Cause) {
 		copy(b.spans[i+1:], b.spans[i:])
 		b.spans[i] = record.Span{Range: record.Range{From: seq, To: seq}, Cause: cause}
 	}
+}
+
+// rememberRange adds a range of seqs as remember does, as far as they were
+// given.
+func (b *mailbox) rememberRange(r record.Range, cause record.Cause) {
+	r.From, r.To = max(r.From, b.upto+1), min(r.To, b.seq)
+	if n := len(b.spans); r.From <= r.To && (n == 0 || b.spans[n-1].To < r.From) {
+		if n > 0 && b.spans[n-1].To+1 == r.From && b.spans[n-1].Cause == cause {
+			b.spans[n-1].To = r.To
+		} else {
+			b.spans = append(b.spans, record.Span{Range: r, Cause: cause})
+		}
+	} else {
+		for seq := r.From; seq <= r.To; seq++ {
+			b.remember(seq, cause)
+		}
+	}
+	b.advance()
 }
 
 // advance moves upto over the spans behind it that need no naming: those that

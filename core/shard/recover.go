@@ -68,7 +68,7 @@ func (r *Recovery) Record(at journal.Position, batchMillis int64, b []byte) {
 	case record.Session:
 		r.session(at)
 	case record.End:
-		if o, ok := r.epochs[rec.Epoch]; ok && o.box.epoch == rec.Epoch {
+		if o, ok := r.epochs[rec.Epoch]; ok && o.box.epoch == rec.Epoch && o.shard.boxes[o.box.name] == o.box {
 			o.shard.recoverEnd(o.box)
 		}
 	case record.Run:

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/stratix-gateway/stratix/core"
@@ -27,9 +28,7 @@ func (s *Shard) recoverMessage(b *mailbox, rec *record.Record, seq uint64, at jo
 	s.bounds.force()
 	if s.recovering == 0 {
 		s.recovering, _ = s.newBlock(&rec.Letter, rec.Body, true)
-		blk := s.block(s.recovering)
-		blk.segment, blk.offset = at.Segment, at.Offset
-		s.segments.add(at.Segment)
+		s.place(s.block(s.recovering).block, at)
 	}
 	blk := s.block(s.recovering)
 	blk.refs++
@@ -57,9 +56,7 @@ func (s *Shard) recoverCopy(b *mailbox, l *lane, seq uint64, rec *record.Record,
 			continue
 		}
 		if blk := s.block(e.block); blk.refs == 1 && blk.segment != 0 {
-			s.segments.drop(blk.segment)
-			blk.segment, blk.offset = at.Segment, at.Offset
-			s.segments.add(at.Segment)
+			s.place(blk.block, at)
 		}
 		return
 	}
@@ -71,8 +68,8 @@ func (s *Shard) recoverCopy(b *mailbox, l *lane, seq uint64, rec *record.Record,
 	s.bounds.force()
 	ref, _ := s.newBlock(&rec.Letter, rec.Body, true)
 	blk := s.block(ref)
-	blk.refs, blk.segment, blk.offset = 1, at.Segment, at.Offset
-	s.segments.add(at.Segment)
+	blk.refs = 1
+	s.place(blk.block, at)
 	e := s.entries.At(i)
 	*e = entry{block: ref, seq: uint32(seq), flags: entryDisk, prio: rec.Letter.Priority}
 	b.bytes += int64(blk.size)
@@ -116,31 +113,22 @@ func (s *Shard) recoverAck(b *mailbox, rec *record.Record) {
 	}
 	s.settleUpto(b, rec.Upto, s.acked)
 	for _, r := range rec.Ranges { // also what was in memory only
-		s.rememberRange(b, r, 0)
+		b.rememberRange(r, 0)
 	}
 	s.forgetOwed()
 }
 
 func (s *Shard) recoverGone(b *mailbox, rec *record.Record) {
 	for _, r := range rec.Ranges {
-		s.rememberRange(b, r, rec.Cause)
+		b.rememberRange(r, rec.Cause)
 	}
 	s.dropCovered(b)
-}
-
-// rememberRange notes a range of seqs that does not wait.
-func (s *Shard) rememberRange(b *mailbox, r record.Range, cause record.Cause) {
-	r.To = min(r.To, b.seq)
-	for seq := max(r.From, b.upto+1); seq <= r.To; seq++ {
-		b.remember(seq, cause)
-	}
-	b.advance()
 }
 
 func (s *Shard) recoverSpans(b *mailbox, st *record.State) {
 	s.settleUpto(b, st.Upto, nil)
 	for _, span := range st.Spans {
-		s.rememberRange(b, span.Range, span.Cause)
+		b.rememberRange(span.Range, span.Cause)
 	}
 	s.dropCovered(b)
 	s.forgetOwed()
@@ -195,25 +183,24 @@ func (s *Shard) recoverHoles(b *mailbox) {
 	if b.mixed {
 		cause = record.Lost
 	}
-	var waiting []uint64
+	done := make([]record.Range, 0, int(b.count)+len(b.spans)+1)
 	b.lanes(func(l *lane) {
 		for i := l.first; i != 0; i = s.entries.At(i).next {
-			waiting = append(waiting, b.whole(s.entries.At(i)))
+			seq := b.whole(s.entries.At(i))
+			done = append(done, record.Range{From: seq, To: seq})
 		}
 	})
 	for _, span := range b.spans {
-		for seq := span.From; seq <= span.To; seq++ {
-			waiting = append(waiting, seq)
-		}
+		done = append(done, span.Range)
 	}
-	slices.Sort(waiting)
+	slices.SortFunc(done, func(a, b record.Range) int { return cmp.Compare(a.From, b.From) })
 	next := b.upto + 1
-	for _, seq := range append(waiting, b.seq+1) {
-		for ; next < seq; next++ {
-			s.count.Lapsed[cause]++
-			b.remember(next, cause)
+	for _, r := range append(done, record.Range{From: b.seq + 1, To: b.seq + 1}) {
+		if r.From > next {
+			s.count.Lapsed[cause] += r.From - next
+			b.rememberRange(record.Range{From: next, To: r.From - 1}, cause)
 		}
-		next = max(next, seq+1)
+		next = max(next, r.To+1)
 	}
 	b.advance()
 }

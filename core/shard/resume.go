@@ -70,7 +70,7 @@ func (s *Shard) part(b *mailbox) {
 // renew gives b another epoch: its client cannot rely on what it knows.
 func (s *Shard) renew(b *mailbox) {
 	b.epoch = s.random.Uint64()
-	b.mixed = false
+	b.mixed, b.mixing = false, 0
 	if b.home != 0 {
 		s.logState(b)
 	}
@@ -125,8 +125,11 @@ func (s *Shard) acknowledge(c *session, f *wire.Frame) {
 		s.sendError(c, f.ID, wire.CodeBadMessage, "seq acknowledges what was not given")
 		return
 	}
+	before := b.sent
 	s.settleUpto(b, f.Seq, s.acked)
-	b.since = s.wheel.now
+	if b.sent < before {
+		b.since = s.wheel.now
+	}
 	s.hunger(b)
 }
 

@@ -13,6 +13,9 @@ func (s *Shard) fits(k *keeping, b *mailbox) bool {
 	size := int64(len(k.bytes))
 	r := s.opt.Ring
 	policy := k.letter.Overflow
+	if size > r.ClientBytes.Load() {
+		return false // whatever made way
+	}
 	for int64(b.count) >= r.ClientMessages.Load() || b.bytes+size > r.ClientBytes.Load() {
 		if !s.makeWay(b, policy) {
 			return false
@@ -23,17 +26,21 @@ func (s *Shard) fits(k *keeping, b *mailbox) bool {
 			return false
 		}
 	}
-	for k.block == 0 {
+	for tries := 0; k.block == 0; tries++ {
 		ref, ok := s.newBlock(&k.letter, k.bytes, k.disk)
 		if ok {
 			k.block = ref
-		} else if !s.makeWay(b, policy) {
+		} else if tries == makeWayTries || !s.makeWay(b, policy) {
 			s.bounds.put()
 			return false
 		}
 	}
 	return true
 }
+
+// makeWayTries is how many messages of a client make way for one where the
+// memory of the ring is full: it may be others who fill it.
+const makeWayTries = 32
 
 // makeWay applies the policy to a mailbox for which there is no room, and
 // reports whether some was made.

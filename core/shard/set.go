@@ -42,6 +42,9 @@ func New(opt Options, gen *core.Generation) (*Set, error) {
 			for _, made := range set.all {
 				made.poll.close()
 			}
+			if set.pager != nil {
+				set.pager.close()
+			}
 			return nil, fmt.Errorf("shard: %w", err)
 		}
 		set.all = append(set.all, s)

@@ -201,7 +201,7 @@ func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *c
 		seeds:   newKeySeeds(),
 		lates:   map[uint32]lateNote{},
 		random:  rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
-		filling: &commit{}, spare: &commit{},
+		filling: &commit{number: 1}, spare: &commit{},
 	}
 	for _, c := range []*commit{s.filling, s.spare} {
 		c.Done = func(*journal.Batch) { s.inbox.post(&parcel{kind: parcelCommit, commit: c}) }

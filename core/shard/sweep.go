@@ -60,7 +60,7 @@ func (s *Shard) endRound() {
 	}
 	if s.opt.Journal != nil {
 		s.head = max(s.head, s.opt.Journal.Stats().Head)
-		if s.flying == nil && len(s.filling.Buf)+len(s.filling.lazy)+len(s.settled) == 0 {
+		if s.flying == nil && len(s.filling.main)+len(s.filling.lazy)+len(s.settled) == 0 {
 			s.needed.Store(s.need()) // a shard at rest keeps no segment
 		}
 	}
@@ -147,13 +147,13 @@ type moved struct {
 	epoch uint64
 	entry uint32
 	seq   uint32
-	at    int // in the batch
+	at    int // in commit.main
 }
 
 // move copies the record of entry i of b to the head of the log.
 func (s *Shard) move(b *mailbox, i uint32) {
 	f := s.filling
-	if len(f.Buf) > commitBytes/2 {
+	if len(f.main) > commitBytes/2 {
 		return // in the next round
 	}
 	e := s.entries.At(i)
@@ -169,10 +169,10 @@ func (s *Shard) move(b *mailbox, i uint32) {
 // commit.
 func (s *Shard) moveLetter(b *mailbox, i uint32, letter []byte) {
 	f, e := s.filling, s.entries.At(i)
-	buf, at := journal.BeginRecord(f.Buf)
+	buf, at := journal.BeginRecord(f.main)
 	buf = record.AppendMessage(buf, letter, 1)
 	buf = record.AppendRecipient(buf, b.name, b.epoch, b.whole(e))
-	f.Buf = journal.EndRecord(buf, at)
+	f.main = journal.EndRecord(buf, at)
 	f.moves = append(f.moves, moved{box: b, epoch: b.epoch, entry: i, seq: e.seq, at: at})
 }
 
@@ -203,11 +203,8 @@ func (s *Shard) arrive(f *commit, m *moved) {
 		e.block = ref
 		s.release(old)
 		blk = s.block(ref)
-	} else if blk.segment != 0 {
-		s.segments.drop(blk.segment)
 	}
-	blk.segment, blk.offset = f.Base.Segment, f.Base.Offset+uint32(m.at)
-	s.segments.add(blk.segment)
+	s.place(blk.block, f.position(m.at))
 }
 
 // find returns entry i of b if it is still the message with the lower half of

@@ -58,11 +58,16 @@ func member(of map[string]*Target, kind TargetKind, name, id string) {
 	of[name].Members = append(of[name].Members, id)
 }
 
-func (r *run) clients() []*client {
+func (r *run) waiting() []*client {
 	var all []*client
 	for _, c := range r.recipients {
 		all = append(all, &c.client)
 	}
+	return all
+}
+
+func (r *run) clients() []*client {
+	all := r.waiting()
 	for _, c := range r.plain {
 		all = append(all, &c.client)
 	}

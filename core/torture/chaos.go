@@ -16,6 +16,7 @@ type chaos struct {
 	child   *child
 	history *History
 	clients []*client // whose connections may be cut, and who may stall
+	waiting []*client // those of them for whom messages wait while they are away
 	scripts string    // folder
 	data    string    // folder
 
@@ -132,8 +133,16 @@ func (c *chaos) cause(fault string) error {
 }
 
 // kill ends the process and starts another one on the same data; in between a
-// bit may flip.
+// bit may flip. Some recipients go away before it and come back after it: what
+// was delivered already, no kill can lose.
 func (c *chaos) kill() error {
+	for range c.rng.IntN(max(2, len(c.waiting)/2)) {
+		client := c.waiting[c.rng.IntN(len(c.waiting))]
+		away := c.between(300*time.Millisecond, 1500*time.Millisecond)
+		c.note(FaultCut, fmt.Sprintf("%s for %s", client.id, away.Round(time.Millisecond)))
+		client.command(order{cut, away})
+	}
+	time.Sleep(c.between(0, 300*time.Millisecond))
 	c.child.kill()
 	c.note(FaultKill, "")
 	// A new process has no faults but those that were asked for at its start.

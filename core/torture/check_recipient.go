@@ -61,6 +61,7 @@ func (l *ledger) greeted(e *Event) {
 		ep.last = max(ep.last, e.Last)
 		return
 	}
+	l.checkRenewal(r, e)
 	for _, old := range r.epochs {
 		if old.name == e.Epoch {
 			l.violated(RuleSeq, nil, e.Client, "at %s epoch %s began a second time", e.At, e.Epoch)
@@ -70,6 +71,26 @@ func (l *ledger) greeted(e *Event) {
 		name: e.Epoch, began: e.At, start: e.Seq, last: max(e.Seq, e.Last),
 		got: map[uint64]*reception{}, gaps: map[uint64]gap{},
 	})
+}
+
+// checkRenewal wants a reason for the end of r's epoch, if a message of it was
+// told to be on disk: the seq was with it.
+func (l *ledger) checkRenewal(r *recipient, e *Event) {
+	ep := r.current()
+	if ep == nil || between(l.faults.flips, ep.began, e.At) ||
+		l.faults.during(faultWeak, ep.began, e.At) && between(l.faults.kills, ep.began, e.At) {
+		return
+	}
+	first := uint64(0)
+	for seq, got := range ep.got {
+		if got.m.kept < e.At && (first == 0 || seq < first) {
+			first = seq
+		}
+	}
+	if first > 0 {
+		m := ep.got[first].m
+		l.violated(RuleSeq, m, r.name, "with seq %d was told to be stored at %s, but its epoch %s ended at %s for no reason", first, m.kept, ep.name, e.At)
+	}
 }
 
 func (l *ledger) received(e *Event) {

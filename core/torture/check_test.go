@@ -328,9 +328,14 @@ func TestEverySeqComesOrIsNamed(t *testing.T) {
 	two := func() *story { return begun().sent("a").queued("a").got("r", "a", 1) }
 	broken(t, "the last one is missing", two().hello("r", "e", 1, 2, true), RuleSeq)
 	broken(t, "the last one is named", two().sentTo("b", one("r"), ttl).queued("b").hello("r", "e", 1, 2, true).gap("r", 2, 2, "expired"))
-	broken(t, "an epoch that is over", two().hello("r", "e", 1, 2, true).hello("r", "f", 0, 0, false))
+	flipped := func() *story { return two().hello("r", "e", 1, 2, true).fault(FaultFlip, "") }
+	broken(t, "an epoch that is over", flipped().hello("r", "f", 0, 0, false))
+	broken(t, "an epoch that is over for no reason", two().fault(FaultKill, "").hello("r", "f", 0, 0, false), RuleSeq)
+	broken(t, "an epoch of which nothing was stored", begun().fault(FaultKill, "").hello("r", "f", 0, 0, false))
+	broken(t, "an epoch with seqs in memory",
+		two().fault(faultWeak, "on").fault(FaultKill, "").hello("r", "f", 0, 0, false))
 	broken(t, "recovered into another epoch", two().hello("r", "f", 1, 1, true), RuleSeq)
-	broken(t, "an epoch a second time", two().hello("r", "f", 0, 0, false).hello("r", "e", 0, 0, false), RuleSeq)
+	broken(t, "an epoch a second time", flipped().hello("r", "f", 0, 0, false).hello("r", "e", 0, 0, false), RuleSeq)
 	broken(t, "a seq for two messages", two().sent("b").queued("b").got("r", "b", 1), RuleSeq)
 	broken(t, "the same seq again is a repeat", func() *story {
 		s := two().got("r", "a", 1)

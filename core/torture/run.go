@@ -125,7 +125,7 @@ func newRun(cfg Config) (*run, error) {
 	r.populate(address, has[FaultTTL])
 	r.chaos = &chaos{
 		faults: momentary(cfg.Faults), has: has, rng: rand.New(rand.NewPCG(cfg.Seed, 0)),
-		child: r.child, history: r.history, clients: r.clients(), scripts: scripts, data: data,
+		child: r.child, history: r.history, clients: r.clients(), waiting: r.waiting(), scripts: scripts, data: data,
 	}
 	return r, nil
 }
