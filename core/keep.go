@@ -76,6 +76,7 @@ type Ring struct {
 	Bytes          atomic.Int64 // of memory in all; what is on disk may stay there alone
 	ClientMessages atomic.Int64 // for one client
 	ClientBytes    atomic.Int64 // for one client, on disk or not
+	SenderMessages atomic.Int64 // of one sender, on each shard
 	TTL            atomic.Int64 // seconds that a message without a ttl of its own may wait
 }
 
@@ -85,6 +86,7 @@ const (
 	DefaultRingBytes      = 512 << 20
 	DefaultClientMessages = 100_000
 	DefaultClientBytes    = 64 << 20
+	DefaultSenderMessages = 250_000
 	DefaultTTL            = 24 * time.Hour
 )
 
@@ -95,6 +97,7 @@ func NewRing() *Ring {
 	r.Bytes.Store(DefaultRingBytes)
 	r.ClientMessages.Store(DefaultClientMessages)
 	r.ClientBytes.Store(DefaultClientBytes)
+	r.SenderMessages.Store(DefaultSenderMessages)
 	r.TTL.Store(int64(DefaultTTL / time.Second))
 	return r
 }

@@ -94,11 +94,11 @@ func (l *logLine) what(full bool) string {
 			}
 		}
 		field("to", recipientsText(rec.Recipients, full))
-		data := visible(string(letter.Data))
-		if !full {
-			data = cut(data, shownData)
+		if data := visible(string(letter.Data)); full {
+			field("data", data)
+		} else if data != "" {
+			field("data", cut(data, shownData))
 		}
-		field("data", data)
 	case record.Ack:
 		l.clientField(field, rec.Epoch)
 		field("upto", strconv.FormatUint(rec.Upto, 10))

@@ -10,9 +10,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"stratix": func() { os.Exit(run(os.Args[1:])) },
-	})
+	commands := logCommands()
+	commands["stratix"] = func() { os.Exit(run(os.Args[1:])) }
+	testscript.Main(m, commands)
 }
 
 // TestCommandLine plays testdata/*.txtar against the real binary.

@@ -83,10 +83,10 @@ type Client struct {
 	Deflate bool       // permessage-deflate was agreed, without context takeover
 	// Reliable says that the subprotocol Reliable was agreed.
 	Reliable bool
-	FD      int        // a duplicated, non-blocking descriptor; -1 where Conn is used
-	Conn    net.Conn   // nil where FD is used
-	Early   []byte     // bytes that came behind the handshake, to be read first; or nil
-	Place   *Place     // the connection's place in the counts
+	FD       int      // a duplicated, non-blocking descriptor; -1 where Conn is used
+	Conn     net.Conn // nil where FD is used
+	Early    []byte   // bytes that came behind the handshake, to be read first; or nil
+	Place    *Place   // the connection's place in the counts
 }
 
 // Server serves any number of public and admin listeners. New makes one.

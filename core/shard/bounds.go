@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"hash/maphash"
+
 	"github.com/stratix-gateway/stratix/core"
 )
 
@@ -52,3 +54,6 @@ func (b *bounds) put() {
 		b.leased -= b.share
 	}
 }
+
+// senderOf is where the messages of a sender are counted: few share a count.
+func (s *Shard) senderOf(from string) uint16 { return uint16(maphash.String(s.seed, from) >> 32) }

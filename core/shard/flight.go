@@ -151,6 +151,8 @@ func (s *Shard) answerLate(f *flight) {
 // answer is the code and the text that a sender gets.
 func (why fault) answer() (code, text string) {
 	switch why {
+	case faultSender:
+		return "overflow", "too many messages of this sender wait for their recipients"
 	case faultStorage:
 		return "storage_failed", "the message could not be written to the disk; nothing of it was kept"
 	case faultDisk:

@@ -24,6 +24,7 @@ type fault uint8
 const (
 	faultNone    fault = iota
 	faultFull          // no room for one more in the ring or for this client
+	faultSender        // too many of this sender wait
 	faultStorage       // the log could not be written
 	faultDisk          // ... because the disk is full
 )
@@ -34,6 +35,7 @@ type keeping struct {
 	slot   uint32 // of the flight there
 	wanted bool   // a receipt
 	disk   bool
+	sender uint16
 	bytes  []byte // the letter
 	letter record.Letter
 	block  arena.Ref // 0 until the first recipient has taken it
@@ -52,6 +54,7 @@ func (s *Shard) keep(from *Shard, slot uint32, wanted, disk bool, targets []core
 		panic("shard: a message to be kept is no letter")
 	}
 	// Also what is passed on at once stands among the fresh, for as long as that takes.
+	k.sender = s.senderOf(k.letter.From)
 	k.wait = wait{from: from, slot: slot, wanted: wanted, first: len(s.filling.fresh), at: -1, stored: storedDisk}
 	s.newStamp()
 	for _, t := range targets {
@@ -113,6 +116,11 @@ func (s *Shard) admit(k *keeping, b *mailbox) {
 			return
 		}
 	}
+	if int64(s.senders[k.sender]) >= s.opt.Ring.SenderMessages.Load() {
+		k.refuse(faultSender)
+		s.count.RingFull++
+		return
+	}
 	if !s.fits(k, b) {
 		k.refuse(faultFull)
 		s.count.RingFull++
@@ -129,7 +137,7 @@ func (s *Shard) admit(k *keeping, b *mailbox) {
 		s.introduce(b)
 	}
 	b.seq++
-	*e = entry{block: k.block, seq: uint32(b.seq), prio: k.letter.Priority}
+	*e = entry{block: k.block, seq: uint32(b.seq), prio: k.letter.Priority, from: k.sender}
 	mark := e.seq &^ markDisk
 	if k.disk {
 		e.flags |= entryDisk

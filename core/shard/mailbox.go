@@ -61,6 +61,7 @@ type entry struct {
 	seq   uint32 // its lower half; see mailbox.whole
 	flags uint8
 	prio  uint8
+	from  uint16 // whose it is, among those that are counted as one sender
 }
 
 // flags of an entry.
@@ -116,6 +117,7 @@ func (s *Shard) push(b *mailbox, i uint32, e *entry) {
 		l.next = i
 	}
 	b.count++
+	s.senders[e.from]++
 	if e.flags&entryLoose != 0 {
 		b.loose++
 	}
@@ -137,6 +139,7 @@ func (s *Shard) unlink(b *mailbox, l *lane, before, i uint32, on bool) {
 		l.next = e.next
 	}
 	b.count--
+	s.senders[e.from]--
 	size := int64(s.block(e.block).size)
 	b.bytes -= size
 	if on {

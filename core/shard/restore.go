@@ -33,7 +33,7 @@ func (s *Shard) recoverMessage(b *mailbox, rec *record.Record, seq uint64, at jo
 	blk := s.block(s.recovering)
 	blk.refs++
 	e := s.entries.At(i)
-	*e = entry{block: s.recovering, seq: uint32(seq), flags: entryDisk, prio: rec.Letter.Priority}
+	*e = entry{block: s.recovering, seq: uint32(seq), flags: entryDisk, prio: rec.Letter.Priority, from: s.senderOf(rec.Letter.From)}
 	b.bytes += int64(blk.size)
 	if rec.Letter.Overflow == core.OverflowConflate && len(rec.Letter.Key) > 0 && blk.here {
 		e.flags |= entryKeyed
@@ -71,9 +71,10 @@ func (s *Shard) recoverCopy(b *mailbox, l *lane, seq uint64, rec *record.Record,
 	blk.refs = 1
 	s.place(blk.block, at)
 	e := s.entries.At(i)
-	*e = entry{block: ref, seq: uint32(seq), flags: entryDisk, prio: rec.Letter.Priority}
+	*e = entry{block: ref, seq: uint32(seq), flags: entryDisk, prio: rec.Letter.Priority, from: s.senderOf(rec.Letter.From)}
 	b.bytes += int64(blk.size)
 	b.count++
+	s.senders[e.from]++
 	before := uint32(0)
 	for at := l.first; at != 0 && b.whole(s.entries.At(at)) < seq; at = s.entries.At(at).next {
 		before = at

@@ -25,6 +25,7 @@
 ---@field bytes? string|integer How much memory they take; 512MiB by default.
 ---@field client_messages? integer How many messages are kept for one client; 100000 by default.
 ---@field client_bytes? string|integer How many bytes are kept for one client, in memory or on disk; 64MiB by default.
+---@field sender_messages? integer How many messages of one sender are kept, on each of the gateway's event loops; 250000 by default.
 ---@field ttl? string How long a message without a ttl of its own waits, in whole seconds, at most 720h; 24h by default.
 ---@field overflow? string What happens without room: reject (the default), drop_oldest, conflate or disconnect.
 ---@field key? string The path of what a payload is the latest state of, such as data.symbol; with overflow = conflate only.

@@ -65,5 +65,6 @@ func (s *settings) bound(r *core.Ring) {
 	r.Bytes.Store(int64(s.Bytes))
 	r.ClientMessages.Store(s.ClientMessages)
 	r.ClientBytes.Store(int64(s.ClientBytes))
+	r.SenderMessages.Store(s.SenderMessages)
 	r.TTL.Store(int64(s.TTL / time.Second))
 }

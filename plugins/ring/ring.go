@@ -30,6 +30,7 @@ type settings struct {
 	Bytes          core.Bytes    `lua:"bytes" doc:"How much memory they take; 512MiB by default."`
 	ClientMessages int64         `lua:"client_messages" doc:"How many messages are kept for one client; 100000 by default."`
 	ClientBytes    core.Bytes    `lua:"client_bytes" doc:"How many bytes are kept for one client, in memory or on disk; 64MiB by default."`
+	SenderMessages int64         `lua:"sender_messages" doc:"How many messages of one sender are kept, on each of the gateway's event loops; 250000 by default."`
 	TTL            time.Duration `lua:"ttl" doc:"How long a message without a ttl of its own waits, in whole seconds, at most 720h; 24h by default."`
 	Overflow       string        `lua:"overflow" doc:"What happens without room: reject (the default), drop_oldest, conflate or disconnect."`
 	Key            string        `lua:"key" doc:"The path of what a payload is the latest state of, such as data.symbol; with overflow = conflate only."`
@@ -41,7 +42,7 @@ func defaults() settings {
 	return settings{
 		Messages: core.DefaultRingMessages, Bytes: core.DefaultRingBytes,
 		ClientMessages: core.DefaultClientMessages, ClientBytes: core.DefaultClientBytes,
-		TTL: core.DefaultTTL, Overflow: core.OverflowReject.String(),
+		SenderMessages: core.DefaultSenderMessages, TTL: core.DefaultTTL, Overflow: core.OverflowReject.String(),
 	}
 }
 
@@ -59,6 +60,8 @@ func open(c core.Config, env *core.Env) (core.Stage, error) {
 		return nil, c.Errorf("client_messages", "expected at least 1, got %d", s.ClientMessages)
 	case s.ClientBytes < 1:
 		return nil, c.Errorf("client_bytes", "expected at least 1B, got %v", s.ClientBytes)
+	case s.SenderMessages < 1:
+		return nil, c.Errorf("sender_messages", "expected at least 1, got %d", s.SenderMessages)
 	case s.TTL < time.Second || s.TTL > maxTTL || s.TTL%time.Second != 0:
 		return nil, c.Errorf("ttl", "expected whole seconds from 1s to 720h, got %v", s.TTL)
 	}

@@ -41,10 +41,10 @@ func stop(t *testing.T, s stage) {
 }
 
 // bounds are the values of a core.Ring in the order of its fields.
-type bounds [5]int64
+type bounds [6]int64
 
 func boundsOf(r *core.Ring) bounds {
-	return bounds{r.Messages.Load(), r.Bytes.Load(), r.ClientMessages.Load(), r.ClientBytes.Load(), r.TTL.Load()}
+	return bounds{r.Messages.Load(), r.Bytes.Load(), r.ClientMessages.Load(), r.ClientBytes.Load(), r.TTL.Load(), r.SenderMessages.Load()}
 }
 
 var standard = boundsOf(core.NewRing())
@@ -59,15 +59,16 @@ func TestTheGatewayGetsTheBounds(t *testing.T) {
 		}
 	}
 	f(values{}, standard)
-	f(values{"messages": 5.0, "bytes": "1MiB", "client_messages": 4.0, "client_bytes": "3KiB", "ttl": "2m"}, bounds{5, 1 << 20, 4, 3 << 10, 120})
-	f(values{"messages": 1.0, "bytes": "64KiB", "client_messages": 1.0, "client_bytes": 1.0, "ttl": "1s"}, bounds{1, 64 << 10, 1, 1, 1})
-	f(values{"ttl": "720h"}, bounds{standard[0], standard[1], standard[2], standard[3], 30 * 24 * 3600})
+	f(values{"messages": 5.0, "bytes": "1MiB", "client_messages": 4.0, "client_bytes": "3KiB", "ttl": "2m", "sender_messages": 6.0},
+		bounds{5, 1 << 20, 4, 3 << 10, 120, 6})
+	f(values{"messages": 1.0, "bytes": "64KiB", "client_messages": 1.0, "client_bytes": 1.0, "ttl": "1s"}, bounds{1, 64 << 10, 1, 1, 1, standard[5]})
+	f(values{"ttl": "720h"}, bounds{standard[0], standard[1], standard[2], standard[3], 30 * 24 * 3600, standard[5]})
 }
 
 func TestAStartSetsAllBounds(t *testing.T) {
 	env := coretest.Env(t, nil)
 	r := env.Ring
-	for _, bound := range []*atomic.Int64{&r.Messages, &r.Bytes, &r.ClientMessages, &r.ClientBytes, &r.TTL} {
+	for _, bound := range []*atomic.Int64{&r.Messages, &r.Bytes, &r.ClientMessages, &r.ClientBytes, &r.TTL, &r.SenderMessages} {
 		bound.Store(0)
 	}
 	start(t, open(t, env, values{}))
@@ -89,6 +90,7 @@ func TestSettingsAreRefused(t *testing.T) {
 	f(values{"messages": 1.5}, `messages: expected a whole number, got the number 1.5`)
 	f(values{"client_messages": -1.0}, `client_messages: expected at least 1, got -1`)
 	f(values{"bytes": 65535.0}, `bytes: expected at least 64KiB, got 65535B`)
+	f(values{"sender_messages": 0.0}, `sender_messages: expected at least 1, got 0`)
 	f(values{"client_bytes": 0.0}, `client_bytes: expected at least 1B, got 0B`)
 	f(values{"client_bytes": "64 megs"}, `client_bytes: "64 megs" is not a size: write a whole number and a unit, such as 64KiB, 512MiB or 1GB`)
 	f(values{"ttl": "0s"}, `ttl: expected whole seconds from 1s to 720h, got 0s`)
