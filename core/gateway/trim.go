@@ -7,14 +7,17 @@ import (
 )
 
 // trimAfter is how many connects and disconnects leave enough garbage to be
-// worth a trim.
-const trimAfter = 500
+// worth a trim; so many records of the log count as one of them.
+const (
+	trimAfter   = 500
+	trimRecords = 100
+)
 
 // trimLook is how often that is looked at; a wave is over when hardly anybody
 // came or went in between.
 const trimLook = 250 * time.Millisecond
 
-// trim gives the memory that a wave of handshakes or farewells left behind back
+// trim gives the memory that a wave of handshakes, farewells or messages left behind back
 // to the system when the wave is over. A message leaves next to no garbage, so
 // on a gateway at rest the collector would not run for a long time.
 func (g *Gateway) trim(ctx context.Context) {
@@ -29,6 +32,9 @@ func (g *Gateway) trim(ctx context.Context) {
 		}
 		st := g.server.Stats()
 		now := 2*st.Upgraded - uint64(st.Open) // came and went
+		if g.journal != nil {
+			now += g.journal.Stats().Records / trimRecords
+		}
 		if quiet := now-last < trimAfter/50; quiet && now-trimmed >= trimAfter {
 			debug.FreeOSMemory()
 			trimmed = now

@@ -11,6 +11,9 @@ import (
 // gather is how many bytes go into one commit, if there is more than one batch.
 const gather = 4 << 20
 
+// keepBuf is how large the buffer of a commit may stay that is not needed.
+const keepBuf = 1 << 20
+
 // maxBatch keeps offsets within 32 bits.
 const maxBatch = 1 << 30
 
@@ -128,7 +131,7 @@ func (j *Journal) put(batches *Batch) error {
 		}
 	}
 	end := h.good + int64(len(j.c.buf))
-	if cap(j.c.buf) > gather+gather/2 {
+	if size := cap(j.c.buf); size > keepBuf && len(j.c.buf) < size/4 || size > gather+gather/2 {
 		j.c.buf = nil
 	}
 	if j.settings.Load().Sync == core.SyncCommit {

@@ -24,6 +24,13 @@ type Letter struct {
 // Expiry is when the letter may wait no longer, in milliseconds since 1970.
 func (l *Letter) Expiry() int64 { return l.Time + int64(l.TTL)*1000 }
 
+// Expiry is the Expiry of the letter that b begins with.
+func Expiry(b []byte) int64 {
+	r := reader{b: b, at: 1}
+	millis := int64(r.uvarint())
+	return millis + int64(r.uvarint())*1000
+}
+
 // AppendLetter appends m, which may wait for ttl seconds.
 //
 //	priority:4bits overflow:4bits time ttl generation from id headers key data

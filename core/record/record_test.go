@@ -25,6 +25,9 @@ func TestALetterIsReadAsItWasWritten(t *testing.T) {
 		if !ok || n != len(b) || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %d bytes %v %+v, want %d bytes %+v", n, ok, got, len(b), want)
 		}
+		if at := Expiry(b); at != want.Expiry() {
+			t.Errorf("it expires at %d, want %d", at, want.Expiry())
+		}
 		for cut := range b {
 			if _, ok := ReadLetter(b[:cut], &got); ok {
 				t.Errorf("the first %d of %d bytes are taken for a letter", cut, len(b))

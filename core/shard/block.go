@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"math"
 	"unsafe"
 
 	"github.com/stratix-gateway/stratix/core/arena"
@@ -11,13 +10,13 @@ import (
 
 // block is a kept message in the memory of the ring: this head, then its
 // letter. All recipients of a shard share it. Where there is no room for the
-// letter, a block is its head alone, and the letter is read from the log.
+// letter, it is read from the log, and in its place is when it expires: 8 bytes,
+// milliseconds since 1970.
 type block struct {
 	refs    uint32 // entries
 	segment uint32 // where its record is in the log; 0 if it is not ...
 	offset  uint32
 	size    uint32 // of the letter; the top bit says that it is not here
-	expiry  uint32 // when it may wait no longer, seconds since 1970
 }
 
 const (
@@ -51,20 +50,37 @@ func (b *block) at() journal.Position { return journal.Position{Segment: b.segme
 // full it keeps the head alone if onDisk says that the log has the rest; else ok
 // is false.
 func (s *Shard) newBlock(l *record.Letter, letter []byte, onDisk bool) (ref arena.Ref, ok bool) {
-	expiry := uint32(min((l.Expiry()+999)/1000, math.MaxUint32))
 	if ref, ok = s.arena.Alloc(blockHead + len(letter)); ok {
-		*s.block(ref).block = block{size: uint32(len(letter)), expiry: expiry}
+		*s.block(ref).block = block{size: uint32(len(letter))}
 		copy(s.arena.Bytes(ref)[blockHead:], letter)
 		return ref, true
 	}
 	if !onDisk {
 		return 0, false
 	}
-	// Heads are bounded by the number of messages, not by the ring's bytes.
-	ref = s.arena.AllocOver(blockHead)
-	*s.block(ref).block = block{size: uint32(len(letter)) | paged, expiry: expiry}
-	return ref, true
+	return s.newHead(len(letter), l.Expiry()), true
 }
+
+// newHead makes a block without its letter. The number of messages bounds these,
+// not the ring's bytes.
+func (s *Shard) newHead(size int, expiry int64) arena.Ref {
+	ref := s.arena.AllocOver(blockHead + 8)
+	*s.block(ref).block = block{size: uint32(size) | paged}
+	le.PutUint64(s.arena.Bytes(ref)[blockHead:], uint64(expiry))
+	return ref
+}
+
+// expiry is when the message may wait no longer, in milliseconds since 1970.
+func (s *Shard) expiry(ref arena.Ref) int64 {
+	mem := s.arena.Bytes(ref)[blockHead:]
+	if !s.block(ref).here {
+		return int64(le.Uint64(mem))
+	}
+	return record.Expiry(mem)
+}
+
+// expired reports whether a message has waited too long.
+func (s *Shard) expired(ref arena.Ref) bool { return s.expiry(ref) <= s.unixMillis }
 
 // place notes where in the log the record of a block is.
 func (s *Shard) place(b *block, at journal.Position) {

@@ -20,16 +20,11 @@ type bounds struct {
 func (b *bounds) get() bool {
 	if b.used == b.leased {
 		limit := b.ring.Messages.Load()
-		n := max(1, min(b.share, limit/64))
+		// Little where little is left: what one shard leases the others cannot have.
+		n := max(1, min(b.share, (limit-b.shared.messages.Load())/64))
 		if b.shared.messages.Add(n) > limit {
 			b.shared.messages.Add(-n)
-			if n == 1 {
-				return false
-			}
-			if n = 1; b.shared.messages.Add(n) > limit {
-				b.shared.messages.Add(-n)
-				return false
-			}
+			return false
 		}
 		b.leased += n
 	}

@@ -52,6 +52,8 @@ const (
 	// commitBytes is from when on a shard takes no further messages until the log
 	// has caught up.
 	commitBytes = 2 << 20
+	// keepCommit is how large the buffer of a commit may stay that is not needed.
+	keepCommit = 128 << 10
 	// lazyBytes is how much of what nobody waits for makes a commit of its own.
 	lazyBytes = 64 << 10
 )
@@ -140,11 +142,11 @@ func (s *Shard) committed(f *commit) {
 	clear(f.waits)
 	clear(f.fresh)
 	clear(f.moves)
+	if size := cap(f.Buf); size > keepCommit && len(f.Buf) < size/4 || size > 2*commitBytes {
+		f.Buf, f.main, f.lazy, f.waits, f.fresh = nil, nil, nil, nil, nil // the wave is over
+	}
 	f.lazy, f.main, f.waits, f.fresh, f.moves = f.lazy[:0], f.main[:0], f.waits[:0], f.fresh[:0], f.moves[:0]
 	f.Err = nil
-	if cap(f.Buf) > 2*commitBytes {
-		f.Buf, f.main = nil, nil
-	}
 	s.spare = f
 	s.lastCommit = s.wheel.now
 	s.reap()

@@ -37,7 +37,7 @@ func (s *Shard) feed(b *mailbox, i uint32) (end uint64, sent bool) {
 		at := l.next
 		ref := s.entries.At(at).block
 		blk := s.block(ref)
-		if s.expired(blk.block) {
+		if s.expired(ref) {
 			s.lose(b, l, s.before(l, at), at, record.Expired)
 			continue
 		}
@@ -71,9 +71,6 @@ func (s *Shard) hasRoom(b *mailbox) bool {
 	}
 	return int(b.sent) < s.opt.Window && b.sentBytes < windowBytes
 }
-
-// expired reports whether a message has waited too long.
-func (s *Shard) expired(b *block) bool { return int64(b.expiry) <= s.unixMillis/1000 }
 
 // choose returns the lane whose next message goes out: the most urgent, but one
 // of the others each time that has been passed often enough. nil if none may go.

@@ -90,7 +90,7 @@ func (s *Shard) lookAt(b *mailbox) (looked int) {
 				switch {
 				case e.flags&entryLoose != 0:
 					return // and so are all behind it
-				case !on && s.expired(blk.block):
+				case !on && s.expired(e.block):
 					s.lose(b, l, before, i, record.Expired)
 				default:
 					if blk.segment != 0 && blk.segment == w.move {
@@ -196,8 +196,7 @@ func (s *Shard) arrive(f *commit, m *moved) {
 			ref, ok = s.newBlock(&l, s.letter(old), true)
 		}
 		if !ok {
-			ref = s.arena.AllocOver(blockHead)
-			*s.block(ref).block = block{size: uint32(blk.size) | paged, expiry: blk.expiry}
+			ref = s.newHead(blk.size, s.expiry(old))
 		}
 		s.block(ref).refs = 1
 		e.block = ref
