@@ -103,8 +103,11 @@ func (s *Shard) hello(c *session, f *wire.Frame) {
 	}
 	s.gaps = s.gaps[:0]
 	for _, span := range b.spans {
-		if span.Cause != 0 {
+		switch {
+		case span.Cause != 0:
 			s.gaps = append(s.gaps, wire.Gap{Range: wire.Range(span.Range), Cause: span.Cause.String()})
+		case !recovered: // it has acknowledged these, and does not know it any more
+			s.gaps = append(s.gaps, wire.Gap{Range: wire.Range(span.Range), Cause: "settled"})
 		}
 	}
 	s.text = wire.AppendHello(s.text[:0], b.epoch, b.upto, b.seq-uint64(b.loose), recovered, s.gaps)

@@ -188,8 +188,26 @@ func (l *ledger) legitimate(r *recipient, e *Event) bool {
 		return between(l.faults.flips, 0, e.At)
 	case causeLost:
 		return l.faults.during(faultWeak, 0, e.At) && between(l.faults.kills, 0, e.At)
+	case causeSettled:
+		return r.knew(e.Seq, e.UpTo)
 	}
 	return false
+}
+
+// knew reports whether r got the seqs, or was told that they will not come, in
+// an epoch before the current one.
+func (r *recipient) knew(from, to uint64) bool {
+	for seq := from; seq <= to; seq++ {
+		known := false
+		for _, ep := range r.epochs[:len(r.epochs)-1] {
+			_, named := ep.gaps[seq]
+			known = known || named || ep.got[seq] != nil
+		}
+		if !known {
+			return false
+		}
+	}
+	return true
 }
 
 // checkSeqs wants each seq of the epochs that are still on to have come or to

@@ -174,6 +174,14 @@ func TestAGapExcusesWhatItCanBe(t *testing.T) {
 		begun().fault(faultWeak, "on").sent("a").told("a", "memory", "queued").fault(FaultKill, "").gap("r", 1, 1, "lost"))
 	broken(t, "lost without a kill",
 		begun().fault(faultWeak, "on").sent("a").told("a", "memory", "queued").gap("r", 1, 1, "lost"), RuleGap)
+	settled := func(seq uint64) *story {
+		s := begun().sent("a").got("r", "a", 1).queued("a").fault(FaultFlip, "").fault(FaultKill, "").hello("r", "f", 0, 1, false)
+		s.gap("r", seq, seq, "settled")
+		lastOf(s).Epoch = "f"
+		return s
+	}
+	broken(t, "settled in the epoch before", settled(1))
+	broken(t, "settled, and never seen", settled(2), RuleGap, RuleSeq)
 	broken(t, "conflated", begun().sent("a").queued("a").gap("r", 1, 1, "conflated"), RuleKept, RuleGap)
 	broken(t, "one seq for two messages",
 		begun().sentTo("a", one("r"), ttl).sentTo("b", one("r"), ttl).queued("a").queued("b").gap("r", 1, 1, "expired"), RuleKept)

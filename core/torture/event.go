@@ -99,6 +99,7 @@ const (
 	causeOverflow = "overflow"
 	causeDamaged  = "damaged"
 	causeLost     = "lost"
+	causeSettled  = "settled"
 )
 
 // The names of faults in a history. Those that last say on and off in Text.

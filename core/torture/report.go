@@ -3,6 +3,7 @@ package torture
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -23,14 +24,18 @@ func (v Violation) String() string {
 
 // What is printed at the most; the history file has the rest.
 const (
-	maxViolations = 20
-	maxStory      = 40 // events of one message
+	maxOfRule = 5
+	maxStory  = 40 // events of one message
 )
 
 // Explain writes the violations, and under each all that the history says of
 // its message.
 func Explain(w io.Writer, events []Event, violations []Violation) {
-	for _, v := range violations[:min(len(violations), maxViolations)] {
+	counts := map[string]int{}
+	for _, v := range violations {
+		if counts[v.Rule]++; counts[v.Rule] > maxOfRule {
+			continue
+		}
 		fmt.Fprintf(w, "VIOLATION %s\n", v)
 		if v.ID == "" {
 			continue
@@ -47,8 +52,8 @@ func Explain(w io.Writer, events []Event, violations []Violation) {
 			fmt.Fprintf(w, "    %s\n", &events[i])
 		}
 	}
-	if more := len(violations) - maxViolations; more > 0 {
-		fmt.Fprintf(w, "and %d violations more\n", more)
+	for _, rule := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(w, "%s: broken %d times\n", rule, counts[rule])
 	}
 }
 

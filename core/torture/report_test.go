@@ -31,6 +31,7 @@ func TestAViolationIsExplainedByItsMessage(t *testing.T) {
 		"    3.000s sent by=s id=a to=client:r\n",
 		"    5.000s told by=s id=a stored=disk status=queued\n",
 		"    8.000s fault code=kill\n",
+		"\nkept: broken 1 times\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in:\n%s", want, text)
