@@ -58,7 +58,7 @@ const (
 // text is the line as it is printed. If it is not to be full, what is long is
 // cut.
 func (l *logLine) text(full bool) string {
-	return fmt.Sprintf("%-24s %s %-7s %s", timeText(l.when()), placeText(l.at), l.kind(), l.what(full))
+	return fmt.Sprintf("%-24s %-16s %-7s %s", timeText(l.when()), placeText(l.at), l.kind(), l.what(full))
 }
 
 // what is what the record says.

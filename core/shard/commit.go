@@ -39,6 +39,7 @@ type wait struct {
 	at           int // of its record in main; -1 if it has none
 	first, count int
 	counts       wire.Counts // of the recipients that are not in fresh
+	loose        uint32      // of counts.Queued: repeats of what waits for a commit, too
 }
 
 // fresh is a message that one recipient was given.
@@ -252,8 +253,9 @@ func (s *Shard) refuseWaits(f *commit, why fault) {
 				s.dropLoose(t.box)
 			}
 		}
-		w.counts.Refused += uint32(w.count)
-		if w.count > 0 {
+		w.counts.Refused += uint32(w.count) + w.loose
+		w.counts.Queued -= w.loose
+		if uint32(w.count)+w.loose > 0 {
 			w.fault = max(w.fault, why)
 		}
 		s.receipts = append(s.receipts, receipt{from: w.from, slot: w.slot, counts: w.counts, stored: w.stored, fault: w.fault})

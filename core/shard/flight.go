@@ -137,7 +137,8 @@ func (s *Shard) answerLate(f *flight) {
 		return
 	}
 	if f.expired {
-		s.sendError(c, f.id, "expired", "the message waited for a recipient for longer than its ttl")
+		code, text := faultExpired.answer()
+		s.sendError(c, f.id, code, text)
 		return
 	}
 	if f.lost > 0 {
@@ -151,6 +152,10 @@ func (s *Shard) answerLate(f *flight) {
 // answer is the code and the text that a sender gets.
 func (why fault) answer() (code, text string) {
 	switch why {
+	case faultLost:
+		return "lost", "the message was given up before its recipient had it"
+	case faultExpired:
+		return "expired", "the message waited for a recipient for longer than its ttl"
 	case faultSender:
 		return "overflow", "too many messages of this sender wait for their recipients"
 	case faultStorage:

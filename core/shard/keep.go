@@ -23,6 +23,8 @@ type fault uint8
 
 const (
 	faultNone    fault = iota
+	faultLost          // a repeat of what will not be delivered ...
+	faultExpired       // ... since it waited too long
 	faultFull          // no room for one more in the ring or for this client
 	faultSender        // too many of this sender wait
 	faultStorage       // the log could not be written
@@ -138,7 +140,7 @@ func (s *Shard) admit(k *keeping, b *mailbox) {
 	}
 	b.seq++
 	*e = entry{block: k.block, seq: uint32(b.seq), prio: k.letter.Priority, from: k.sender}
-	mark := e.seq &^ markDisk
+	mark := e.seq & markSeq
 	if k.disk {
 		e.flags |= entryDisk
 		mark |= markDisk
@@ -163,53 +165,6 @@ func (s *Shard) admit(k *keeping, b *mailbox) {
 		s.added++
 	}
 	s.filling.fresh = append(s.filling.fresh, fresh{box: b, entry: i, key: key})
-}
-
-// markDisk is the bit of a mark in the deduplication window that says that the
-// message is in the log; the others are the seq's.
-const markDisk = 1 << 31
-
-// repeated counts a message that b was given before as what has become of it.
-func (s *Shard) repeated(k *keeping, b *mailbox, mark uint32) {
-	s.count.Repeats++
-	if mark&markDisk == 0 {
-		k.wait.stored = storedMemory
-	}
-	if s.isWaiting(b, mark) {
-		k.wait.counts.Queued++
-	} else {
-		k.wait.counts.Delivered++
-	}
-	if b.loose > 0 {
-		k.known = true // its outcome is not known before the commit is
-	}
-}
-
-// waitLook is how many messages are looked at to find out whether one waits.
-const waitLook = 1024
-
-// isWaiting reports whether the message with this mark still waits; among very
-// many it may say so of one that was settled out of order.
-func (s *Shard) isWaiting(b *mailbox, mark uint32) bool {
-	const mask = markDisk - 1
-	if b.count == 0 {
-		return false
-	}
-	back := (uint32(b.seq) - mark) & mask // how many were given since
-	if uint64(back) > b.seq || b.seq-uint64(back) <= b.upto {
-		return false
-	}
-	found, looked := false, 0
-	b.lanes(func(l *lane) {
-		for i := l.first; i != 0 && !found; i = s.entries.At(i).next {
-			if looked++; looked > waitLook {
-				found = true
-				return
-			}
-			found = s.entries.At(i).seq&mask == mark&mask
-		}
-	})
-	return found
 }
 
 // keepRest writes the record of a message that its recipients have taken, and

@@ -279,7 +279,12 @@ func TestWhatWaitedTooLongIsNamed(t *testing.T) {
 	a.send(msg("m2", "b", "stays"))
 	a.want(ack("m2", "disk", "queued"))
 	a.want(`{"type":2,"messageId":"m1","code":"expired","error":"the message waited for a recipient for longer than its ttl"}`)
+	a.send(msg("m1", "b", "x"))
+	a.want(`{"type":2,"messageId":"m1","code":"expired","error":"the message waited for a recipient for longer than its ttl"}`)
 	g = st.restart()
+	a = g.connect("a")
+	a.send(msg("m1", "b", "x"))
+	a.want(`{"type":2,"messageId":"m1","code":"expired","error":"the message waited for a recipient for longer than its ttl"}`)
 	b, again := g.resume("b", h.Epoch, 0)
 	if !again.Recovered || string(again.Gaps) != `[[1,1,"expired"]]` {
 		t.Fatalf("the client is told %+v %s", again, again.Gaps)

@@ -206,6 +206,17 @@ func (b *mailbox) rememberRange(r record.Range, cause record.Cause) {
 	b.advance()
 }
 
+// outcome reports whether the message with this seq does not wait any more, and
+// the cause if it will never be delivered, as far as that is still known.
+func (b *mailbox) outcome(seq uint64) (cause record.Cause, done bool) {
+	for _, span := range b.spans {
+		if seq >= span.From && seq <= span.To {
+			return span.Cause, true
+		}
+	}
+	return 0, seq <= b.upto
+}
+
 // advance moves upto over the spans behind it that need no naming: those that
 // are settled, and all of a client that is not told of gaps.
 func (b *mailbox) advance() {

@@ -11,7 +11,7 @@ import (
 
 func (s *Shard) recoverMessage(b *mailbox, rec *record.Record, seq uint64, at journal.Position) bool {
 	b.seq = max(b.seq, seq)
-	if seq <= b.upto || s.covered(b, seq) {
+	if _, done := b.outcome(seq); done {
 		return false
 	}
 	if l := b.lane(rec.Letter.Priority); l.last != 0 {
@@ -91,18 +91,8 @@ func (s *Shard) recoverCopy(b *mailbox, l *lane, seq uint64, rec *record.Record,
 	l.next = l.first
 }
 
-// covered reports whether seq is known not to wait any more.
-func (s *Shard) covered(b *mailbox, seq uint64) bool {
-	for _, span := range b.spans {
-		if seq >= span.From && seq <= span.To {
-			return true
-		}
-	}
-	return false
-}
-
 func (s *Shard) recoverSeen(b *mailbox, rec *record.Record, seq uint64, at int64) {
-	s.seen.add(s.seeds.key(rec.Letter.From, rec.Letter.ID, b.name), uint32(seq)|markDisk, uint32(at))
+	s.seen.add(s.seeds.key(rec.Letter.From, rec.Letter.ID, b.name), uint32(seq)&markSeq|markDisk, uint32(at))
 	s.added++
 }
 
@@ -149,7 +139,11 @@ func (s *Shard) dropCovered(b *mailbox) {
 		before := uint32(0)
 		for i := l.first; i != 0; {
 			next := s.entries.At(i).next
-			if seq := b.whole(s.entries.At(i)); seq <= b.upto || s.covered(b, seq) {
+			e := s.entries.At(i)
+			if cause, done := b.outcome(b.whole(e)); done {
+				if cause != 0 {
+					s.noteLoss(b, e, cause)
+				}
 				s.unlink(b, l, before, i, false)
 			} else {
 				before = i

@@ -137,6 +137,16 @@ func (t *seen) add(h seenKey, seq uint32, now uint32) {
 	t.used++
 }
 
+// mark adds bits to what was noted for the key, if it is remembered.
+func (t *seen) mark(h seenKey, bits uint32) {
+	if t.live == 0 {
+		return
+	}
+	if slot, _, found := t.slot(h); found {
+		t.ring[t.place(slot)].seq |= bits
+	}
+}
+
 // remove forgets a message: it was refused after all.
 func (t *seen) remove(h seenKey) {
 	if t.live == 0 {

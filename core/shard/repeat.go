@@ -1,0 +1,82 @@
+package shard
+
+import "github.com/stratix-gateway/stratix/core/record"
+
+// A mark is what the deduplication window notes of a message that a mailbox was
+// given: the lower bits of its seq, and what is known of it.
+const (
+	markDisk    = 1 << 31 // it is in the log
+	markExpired = 1 << 30 // it has waited too long
+	markLost    = 1 << 29 // it will not be delivered for another cause
+	markSeq     = 1<<29 - 1
+)
+
+// repeated counts a message that b was given before as what has become of it.
+func (s *Shard) repeated(k *keeping, b *mailbox, mark uint32) {
+	s.count.Repeats++
+	w := &k.wait
+	if mark&markDisk == 0 {
+		w.stored = storedMemory
+	}
+	switch {
+	case mark&markExpired != 0:
+		k.refuse(faultExpired)
+	case mark&markLost != 0:
+		k.refuse(faultLost)
+	case s.isWaiting(b, mark):
+		w.counts.Queued++
+		if back := (uint32(b.seq) - mark) & markSeq; back < uint32(b.loose) {
+			w.loose++
+			k.known = true // its outcome is not known before the commit is
+		}
+	default:
+		w.counts.Delivered++
+	}
+}
+
+// waitLook is how many messages are looked at to find out whether one waits.
+const waitLook = 1024
+
+// isWaiting reports whether the message with this mark still waits; among very
+// many it may say so of one that was settled out of order.
+func (s *Shard) isWaiting(b *mailbox, mark uint32) bool {
+	if b.count == 0 {
+		return false
+	}
+	back := uint64((uint32(b.seq) - mark) & markSeq) // how many were given since
+	if back < uint64(b.loose) {
+		return true
+	}
+	if back > b.seq || b.seq-back <= b.upto {
+		return false
+	}
+	found, looked := false, 0
+	b.lanes(func(l *lane) {
+		for i := l.first; i != 0 && !found; i = s.entries.At(i).next {
+			if looked++; looked > waitLook {
+				found = true
+				return
+			}
+			found = (s.entries.At(i).seq^mark)&markSeq == 0
+		}
+	})
+	return found
+}
+
+// noteLoss lets repeats of e's message know that it will not reach b. Where its
+// letter is on the disk alone that is not done: its key is not at hand.
+func (s *Shard) noteLoss(b *mailbox, e *entry, cause record.Cause) {
+	if !s.block(e.block).here {
+		return
+	}
+	var l record.Letter
+	s.readLetter(e.block, &l)
+	if len(l.ID) == 0 {
+		return
+	}
+	mark := uint32(markLost)
+	if cause == record.Expired {
+		mark = markExpired
+	}
+	s.seen.mark(s.seeds.key(l.From, l.ID, b.name), mark)
+}
