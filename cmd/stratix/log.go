@@ -6,9 +6,8 @@ import (
 	"io/fs"
 	"os"
 
-	corejournal "github.com/stratix-gateway/stratix/core/journal"
-
 	"github.com/stratix-gateway/stratix/core/gateway"
+	corejournal "github.com/stratix-gateway/stratix/core/journal"
 )
 
 type logCmd struct {

@@ -157,7 +157,7 @@ func TestDataThatIsNoJSONIsPrintedAsAString(t *testing.T) {
 	}
 	f(`{"a":1}`, `{"a":1}`)
 	f(`{"a":`, `"{\"a\":"`)
-	f("\xff", "\"\ufffd\"")
+	f("\xff", `"\ufffd"`)
 	f("", "")
 }
 

@@ -73,7 +73,7 @@ func (c *gatewayCmd) options(files journal.FS, log *slog.Logger) gateway.Options
 		MaxConnections: 10_000, MaxMessage: 64 << 10, HandshakeTimeout: 10 * time.Second, StallTimeout: 10 * time.Second,
 		PingEvery: 30 * time.Second, IdleTimeout: 75 * time.Second, DrainTimeout: 2 * time.Second,
 		QueueBytes: 256 << 10, QueuePolicy: shard.DropOldest,
-		Window: 128, AckTimeout: 3 * time.Second, // so that those who stall feel both
+		Window: 32, AckTimeout: 4 * time.Second, // so that those who stall feel both, and messages expire while they wait for room
 		Sessions: 1_000_000, SessionLifetime: 24 * time.Hour, SeenMessages: 500_000, SeenAge: 10 * time.Minute,
 		DeflateAbove: 1 << 10, Log: log,
 	}

@@ -16,6 +16,7 @@ const (
 	shut       state = iota
 	connecting       // TCP
 	upgrading        // the request is sent
+	resuming         // a reliable client awaits the answer to its hello
 	joining          // a fanout's subscriber awaits the answer to its join
 	open
 	closing // a churn's connection has sent its close frame
@@ -44,9 +45,18 @@ type conn struct {
 	message template
 	from    *conn // whose messages arrive here; nil for nobody's
 	sent    atomic.Uint32
-	done    uint32 // messages that were acknowledged or refused
+	done    uint32 // messages that take no room of the window any more
 	answers ledger // to its own messages
 	arrived ledger // messages of from
+	taken   ledger // its own that were acknowledged; kept where traffic is whole
+	onDisk  ledger // those of them that are on the disk
+
+	// Of a reliable client, across its connections:
+	epoch   string // "" before the first
+	settled settled
+	last    uint64 // the seq given last before this connection
+
+	quota uint32 // of a sender to absent recipients: the messages that it sends
 }
 
 // dial begins c's handshake.
@@ -101,7 +111,7 @@ func (w *worker) connected(c *conn) {
 
 func (w *worker) upgrade(c *conn) {
 	c.state = upgrading
-	w.batch = w.fleet.target.appendUpgrade(w.batch[:0], c.client)
+	w.batch = w.fleet.target.appendUpgrade(w.batch[:0], c.client, w.fleet.reliable)
 	w.send(c, w.batch)
 }
 
@@ -161,7 +171,7 @@ func (w *worker) shut(c *conn, err error) {
 		err = errors.New("the gateway closed a connection")
 	}
 	switch was {
-	case connecting, upgrading, joining:
+	case connecting, upgrading, resuming, joining:
 		w.dialing--
 		w.Failed++
 		w.note(err)

@@ -30,6 +30,8 @@ type fleet struct {
 	// Set before a phase that needs them.
 	traffic *traffic
 	join    string // the frame with which those that receive join a group
+	// reliable says that all clients are; set before the first is dialled.
+	reliable bool
 }
 
 // newFleet makes n connections, none of them dialled, on that many workers;

@@ -57,19 +57,24 @@ const (
 )
 
 // appendUpgrade appends the HTTP request of client's handshake.
-func (t target) appendUpgrade(dst []byte, client string) []byte {
+func (t target) appendUpgrade(dst []byte, client string, reliable bool) []byte {
 	dst = append(dst, "GET "...)
 	dst = append(dst, t.path...)
 	dst = append(dst, "clientId="...)
 	dst = append(dst, client...)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
 	dst = append(dst, t.host...)
-	return append(dst, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+wsKey+"\r\n\r\n"...)
+	dst = append(dst, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+wsKey+"\r\n"...)
+	if reliable {
+		dst = append(dst, "Sec-WebSocket-Protocol: "+subprotocol+"\r\n"...)
+	}
+	return append(dst, "\r\n"...)
 }
 
 // parseUpgrade reads the answer to a handshake. n is its length, 0 while it is
-// incomplete; frames may follow it.
-func parseUpgrade(b []byte) (n int, err error) {
+// incomplete; frames may follow it. A reliable client's has to name the
+// subprotocol.
+func parseUpgrade(b []byte, reliable bool) (n int, err error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
 		if len(b) > 16*1024 {
@@ -84,6 +89,9 @@ func parseUpgrade(b []byte) (n int, err error) {
 	}
 	if !bytes.Contains(b[:end], []byte(wsAccept)) {
 		return 0, errors.New("the handshake has a wrong Sec-WebSocket-Accept")
+	}
+	if reliable && !bytes.Contains(b[:end], []byte(subprotocol)) {
+		return 0, errors.New("the gateway does not speak " + subprotocol)
 	}
 	return end + 4, nil
 }

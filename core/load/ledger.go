@@ -16,6 +16,12 @@ const (
 	repeated                 // not the first time
 )
 
+// has reports whether n was marked.
+func (l *ledger) has(n uint32) bool {
+	word := int(n >> 6)
+	return word < len(l.bits) && l.bits[word]&(1<<(n&63)) != 0
+}
+
 // mark notes n.
 func (l *ledger) mark(n uint32) sighting {
 	word, bit := int(n>>6), uint64(1)<<(n&63)

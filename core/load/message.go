@@ -26,6 +26,11 @@ const (
 	idMark    = `"messageId":"`
 	dataMark  = `"data":"@`
 	typeMark  = `{"type":`
+	toMark    = `,"to":`
+	seqMark   = `{"type":0,"seq":`
+
+	// nameDigits is how many digits of a recipient's name can be written over.
+	nameDigits = 6
 )
 
 // originOf names connection number id in the run with the number run.
@@ -44,20 +49,31 @@ type template struct {
 	// Where the digits of the number, its copy in the data, and the due time
 	// begin.
 	number, copied, due int
+	to                  int // where the last digits of the recipient's name begin; 0 if it has none
 }
 
-// newTemplate makes a message of size bytes of JSON; to and headers are JSON
-// values, or "" for none.
-func newTemplate(origin, to, headers string, size int) (template, error) {
-	zero := origin + "00000000"
-	text := typeMark + `0,` + idMark + zero + `"`
+// envelope is a message up to its data; to and headers are JSON values, or ""
+// for none.
+func envelope(origin, to, headers string) string {
+	text := typeMark + `0,` + idMark + origin + `00000000"`
 	if to != "" {
-		text += `,"to":` + to
+		text += toMark + to
 	}
 	if headers != "" {
 		text += `,"headers":` + headers
 	}
-	text += `,` + dataMark + zero + "0000000000000000"
+	return text + `,`
+}
+
+// sizeWith is the size of a message whose data, a JSON value, has so many bytes.
+func sizeWith(payload int, origin, to, headers string) int {
+	return len(envelope(origin, to, headers)) + len(`"data":`) + payload + len(`}`)
+}
+
+// newTemplate makes a message of size bytes of JSON.
+func newTemplate(origin, to, headers string, size int) (template, error) {
+	text := envelope(origin, to, headers)
+	text += dataMark + origin + "00000000" + "0000000000000000"
 	pad := size - len(text) - len(`"}`)
 	if pad < 0 {
 		return template{}, fmt.Errorf("size: a message needs %d bytes", len(text)+len(`"}`))
@@ -68,6 +84,9 @@ func newTemplate(origin, to, headers string, size int) (template, error) {
 	t.number = head + strings.Index(text, idMark) + len(idMark) + originLen
 	t.copied = head + strings.Index(text, dataMark) + len(dataMark) + originLen
 	t.due = t.copied + numberLen
+	if strings.HasPrefix(to, `"`) && len(to) > len(`""`)+nameDigits {
+		t.to = head + strings.Index(text, toMark) + len(toMark) + len(to) - len(`"`) - nameDigits
+	}
 	return t, nil
 }
 
@@ -76,6 +95,9 @@ func (t *template) stamp(n uint32) {
 	putHex(t.frame[t.number:t.number+numberLen], uint64(n))
 	copy(t.frame[t.copied:], t.frame[t.number:t.number+numberLen])
 }
+
+// stampTo writes the number at the end of the recipient's name.
+func (t *template) stampTo(n uint32) { putHex(t.frame[t.to:t.to+nameDigits], uint64(n)) }
 
 // stampDue writes the time the message was due.
 func (t *template) stampDue(ns uint64) { putHex(t.frame[t.due:t.due+dueLen], ns) }
@@ -88,6 +110,8 @@ const (
 	delivery kind = '0' // type 0
 	ack      kind = '1' // type 1
 	refusal  kind = '2' // type 2
+	hello    kind = '3' // type 3
+	gaps     kind = '7' // type 7
 )
 
 // classify reads the type, which the gateway writes first.
@@ -99,7 +123,7 @@ func classify(text []byte) kind {
 		return other
 	}
 	switch k := kind(text[len(typeMark)]); k {
-	case delivery, ack, refusal:
+	case delivery, ack, refusal, hello, gaps:
 		return k
 	}
 	return other
@@ -113,6 +137,64 @@ func ackedNumber(text []byte, origin string) (n uint32, rest []byte, ok bool) {
 	}
 	n, rest, ok = identity(text[at+len(idMark):], origin)
 	return n, rest, ok && len(rest) > 0 && rest[0] == '"'
+}
+
+// stored is where a sender was told that its message is.
+type stored uint8
+
+const (
+	nowhere stored = iota
+	inMemory
+	inOS
+	onDisk
+)
+
+// status is what a sender was told of the recipients.
+type status uint8
+
+const (
+	noStatus status = iota
+	isQueued
+	isDelivered
+)
+
+// parseTold reads what an acknowledgement says behind the messageId.
+func parseTold(rest []byte) (s stored, is status) {
+	rest, _ = bytes.CutPrefix(rest, []byte(`","stored":"`))
+	where, rest, _ := bytes.Cut(rest, []byte(`","status":"`))
+	switch string(where) {
+	case "memory":
+		s = inMemory
+	case "os":
+		s = inOS
+	case "disk":
+		s = onDisk
+	}
+	word, _, _ := bytes.Cut(rest, []byte(`"`))
+	switch string(word) {
+	case "queued":
+		is = isQueued
+	case "delivered":
+		is = isDelivered
+	}
+	return s, is
+}
+
+// deliveredSeq reads the seq of a delivery, which stands first.
+func deliveredSeq(text []byte) (seq uint64, ok bool) {
+	if len(text) <= len(seqMark) || string(text[:len(seqMark)]) != seqMark {
+		return 0, false
+	}
+	for i, c := range text[len(seqMark):] {
+		if c < '0' || c > '9' {
+			return seq, i > 0 && seq > 0 && (c == ',' || c == '}')
+		}
+		if i == 18 {
+			return 0, false
+		}
+		seq = seq*10 + uint64(c-'0')
+	}
+	return 0, false
 }
 
 // refused makes an error of a type 2 frame.

@@ -45,6 +45,17 @@ type Result struct {
 	// which is of messages that were due while no save was going live:
 	Saves *Saves `json:"saves,omitzero"`
 
+	// Of the durable scenario: messages that were acknowledged and delivered, and
+	// those of them whose sender was told that they are on the disk. It counts by
+	// the former for each second of CPU time.
+	Payload int     `json:"payload,omitzero"` // bytes of data
+	Whole   float64 `json:"whole_per_s,omitzero"`
+	Durable float64 `json:"durable_per_s,omitzero"`
+	Log     *Log    `json:"log,omitzero"` // nil if the gateway does not say
+
+	// Of pending messages:
+	Pending *Pending `json:"pending,omitzero"`
+
 	// Of idle connections:
 	Levels             []Level `json:"levels,omitzero"`
 	BytesPerConnection float64 `json:"bytes_per_connection,omitzero"`
@@ -55,6 +66,27 @@ type Result struct {
 	Faults string `json:"faults,omitzero"`
 	// Why is the first explanation that the gateway gave for a fault or refusal.
 	Why string `json:"why,omitzero"`
+}
+
+// Log is what the gateway's log did in the time measured.
+type Log struct {
+	Commits float64 `json:"commits_per_s"`
+	Records float64 `json:"records_per_commit"`
+	Bytes   float64 `json:"bytes_per_commit"`
+	Mean    float64 `json:"commit_mean_ms"`
+	// P99 is the bound of the bucket that holds it; 0 past the last.
+	P99 float64 `json:"commit_p99_ms"`
+}
+
+// Pending is what messages cost that wait for absent recipients.
+type Pending struct {
+	Messages   uint64 `json:"pending_messages"` // acknowledged
+	Recipients int    `json:"recipients"`
+	Payload    uint64 `json:"payload_bytes"` // of all of them
+	RSS        int64  `json:"rss"`           // bytes, of the whole gateway
+	Settled    bool   `json:"settled"`       // it had stopped changing
+	// Ratio is RSS / (1.3 x Payload + 64 MB): at most 1 is the goal.
+	Ratio float64 `json:"rss_ratio"`
 }
 
 // Level is the gateway's resident memory at a number of connections.
@@ -95,8 +127,22 @@ type Saves struct {
 type Counts struct {
 	Sent               uint64 `json:"sent"`
 	Acked              uint64 `json:"acked"`
-	Queued             uint64 `json:"queued,omitzero"`  // of the acked: the recipient did not have it yet
 	Refused            uint64 `json:"refused,omitzero"` // answered with an error
+	// Of the acked, as the senders were told:
+	ToldDisk      uint64 `json:"told_disk,omitzero"`
+	ToldOS        uint64 `json:"told_os,omitzero"`
+	ToldMemory    uint64 `json:"told_memory,omitzero"`
+	ToldQueued    uint64 `json:"told_queued,omitzero"` // a recipient did not have it yet
+	ToldDelivered uint64 `json:"told_delivered,omitzero"`
+	// Where both are counted: acknowledged and delivered, and of these told disk.
+	Whole   uint64 `json:"whole,omitzero"`
+	Durable uint64 `json:"durable,omitzero"`
+	// Of reliable recipients:
+	Ephemeral    uint64 `json:"ephemeral,omitzero"`     // messages without a seq
+	Redelivered  uint64 `json:"redelivered,omitzero"`   // given before the connection on which they came
+	Gaps         uint64 `json:"gaps,omitzero"`          // seqs that the gateway said will not come
+	RepeatedSeqs uint64 `json:"repeated_seqs,omitzero"` // a seq that was settled already
+
 	Delivered          uint64 `json:"delivered"`
 	RepeatedAcks       uint64 `json:"repeated_acks,omitzero"`       // a second answer to a message
 	RepeatedDeliveries uint64 `json:"repeated_deliveries,omitzero"` // a second copy of a message
@@ -114,7 +160,17 @@ type Counts struct {
 func (c *Counts) add(d *Counts) {
 	c.Sent += d.Sent
 	c.Acked += d.Acked
-	c.Queued += d.Queued
+	c.ToldDisk += d.ToldDisk
+	c.ToldOS += d.ToldOS
+	c.ToldMemory += d.ToldMemory
+	c.ToldQueued += d.ToldQueued
+	c.ToldDelivered += d.ToldDelivered
+	c.Whole += d.Whole
+	c.Durable += d.Durable
+	c.Ephemeral += d.Ephemeral
+	c.Redelivered += d.Redelivered
+	c.Gaps += d.Gaps
+	c.RepeatedSeqs += d.RepeatedSeqs
 	c.Refused += d.Refused
 	c.Delivered += d.Delivered
 	c.RepeatedAcks += d.RepeatedAcks
@@ -151,6 +207,7 @@ func (c *Counts) faults(copies int) (all []string) {
 	say("messages refused but delivered", -missing)
 	say("answers repeated", int64(c.RepeatedAcks))
 	say("deliveries repeated", int64(c.RepeatedDeliveries))
+	say("seqs repeated", int64(c.RepeatedSeqs))
 	say("deliveries out of order", int64(c.Overtaken))
 	say("messages through an older script after a newer one", int64(c.Stale))
 	say("frames not understood", int64(c.Strange))

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"sync/atomic"
 	"time"
 )
@@ -11,6 +10,10 @@ import (
 type traffic struct {
 	window int  // of a closed loop; 0 for an open one
 	copies int  // deliveries of each message
+	// whole says that a message takes room of the window until it is both
+	// acknowledged and delivered. Those that send to each other share a worker.
+	whole  bool
+	away   uint32 // recipients that are not there, who get all; 0 for none
 	fan    *fan // of a fanout, else nil
 	rate   int  // of an open loop, messages a second
 	began  time.Duration
@@ -61,7 +64,11 @@ func (t *traffic) pump(w *worker, c *conn) {
 		return
 	}
 	sent := c.sent.Load()
-	w.say(c, sent, t.window-int(sent-c.done))
+	n := t.window - int(sent-c.done)
+	if t.away > 0 {
+		n = min(n, int(c.quota-sent))
+	}
+	w.say(c, sent, n)
 }
 
 // publish is pump for the publisher of a fanout.
@@ -78,14 +85,19 @@ func (t *traffic) publish(w *worker) {
 	w.say(c, sent, room)
 }
 
-// say sends the next n messages of c, of which sent are out.
+// say sends the next n messages of c, of which sent are out, and what it owes.
 func (w *worker) say(c *conn, sent uint32, n int) {
 	if n <= 0 {
 		return
 	}
-	b := w.batch[:0]
+	b := w.appendOwed(w.batch[:0], c)
+	away := w.fleet.traffic.away
 	for i := range uint32(n) {
 		c.message.stamp(sent + i)
+		if away > 0 {
+			// The senders go around the recipients together.
+			c.message.stampTo(uint32((uint64(sent+i)*uint64(len(w.fleet.conns)) + uint64(c.id)) % uint64(away)))
+		}
 		b = append(b, c.message.frame...)
 	}
 	w.batch = b
@@ -97,16 +109,33 @@ func (w *worker) say(c *conn, sent uint32, n int) {
 // text handles a text frame.
 func (w *worker) text(c *conn, text []byte) {
 	kind := classify(text)
-	if c.state == joining {
+	switch c.state {
+	case resuming:
+		switch kind {
+		case hello:
+			w.greeted(c, text)
+		case refusal:
+			w.fail(refused(text))
+		default:
+			w.Strange++ // nothing may come before that answer
+		}
+		return
+	case joining:
 		switch kind {
 		case ack:
 			w.opened(c)
+			return
 		case refusal:
 			w.fail(refused(text))
+			return
 		}
-		return
+		if !w.fleet.reliable {
+			return
+		}
 	}
 	switch kind {
+	case gaps:
+		w.gapped(c, text)
 	case delivery:
 		w.delivered(c, text)
 	case ack, refusal:
@@ -130,8 +159,11 @@ func (w *worker) answered(c *conn, kind kind, text []byte) {
 		w.RepeatedAcks++
 		return
 	}
-	c.done++
-	fan := w.fleet.traffic.fan
+	t := w.fleet.traffic
+	fan := t.fan
+	if !t.whole || kind == refusal {
+		c.done++
+	}
 	if kind == refusal {
 		w.Refused++
 		if fan != nil {
@@ -139,8 +171,15 @@ func (w *worker) answered(c *conn, kind kind, text []byte) {
 		}
 	} else {
 		w.Acked++
-		if bytes.Contains(rest, []byte(`"queued"`)) {
-			w.Queued++
+		stored := w.told(rest)
+		if t.whole {
+			c.taken.mark(n)
+			if stored == onDisk {
+				c.onDisk.mark(n)
+			}
+			if c.from.arrived.has(n) {
+				w.whole(c, n)
+			}
 		}
 	}
 	if fan != nil {
@@ -148,8 +187,43 @@ func (w *worker) answered(c *conn, kind kind, text []byte) {
 	}
 }
 
+// told counts what an acknowledgement says and returns where the message is.
+func (w *worker) told(rest []byte) stored {
+	s, status := parseTold(rest)
+	switch s {
+	case onDisk:
+		w.ToldDisk++
+	case inOS:
+		w.ToldOS++
+	case inMemory:
+		w.ToldMemory++
+	}
+	switch status {
+	case isQueued:
+		w.ToldQueued++
+	case isDelivered:
+		w.ToldDelivered++
+	}
+	if s == nowhere || status == noStatus {
+		w.Strange++
+	}
+	return s
+}
+
+// whole is called when c's message n is both acknowledged and delivered.
+func (w *worker) whole(c *conn, n uint32) {
+	c.done++
+	w.Whole++
+	if c.onDisk.has(n) {
+		w.Durable++
+	}
+}
+
 // delivered handles a message that arrived at c.
 func (w *worker) delivered(c *conn, text []byte) {
+	if w.fleet.reliable && !w.took(c, text) {
+		return
+	}
 	if c.from == nil {
 		w.Strange++
 		return
@@ -167,6 +241,9 @@ func (w *worker) delivered(c *conn, text []byte) {
 		w.Overtaken++
 	}
 	w.Delivered++
+	if w.fleet.traffic.whole && c.from.taken.has(n) {
+		w.whole(c.from, n)
+	}
 	switch ns, ok := dueTime(due); {
 	case c.probe:
 		w.probed(c, text)

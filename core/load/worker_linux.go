@@ -32,7 +32,8 @@ type worker struct {
 	index int
 	conns []*conn // the ones it runs
 	in    []byte
-	batch []byte
+	batch []byte // frames about to be sent
+	line  []byte // the text of one of them
 	err   error // ends the phase
 	why   string
 
@@ -162,7 +163,7 @@ func (w *worker) readable(c *conn) {
 	}
 	b := w.in[:kept+n]
 	if c.state == upgrading {
-		n, err := parseUpgrade(b)
+		n, err := parseUpgrade(b, w.fleet.reliable)
 		if err != nil {
 			w.shut(c, err)
 			return
@@ -186,6 +187,12 @@ func (w *worker) readable(c *conn) {
 	c.rest = append(c.rest[:0], b...)
 	if t := w.fleet.traffic; t != nil && c.state == open {
 		t.pump(w, c)
+		if t.whole && c.from.state == open {
+			t.pump(w, c.from)
+		}
+	}
+	if c.state > upgrading && c.state != closing {
+		w.acknowledge(c)
 	}
 }
 
@@ -208,6 +215,15 @@ func (w *worker) frame(c *conn, op frame.Op, payload []byte) {
 
 // upgraded is called when the handshake is done.
 func (w *worker) upgraded(c *conn) {
+	if w.fleet.reliable {
+		w.greet(c)
+	} else {
+		w.admitted(c)
+	}
+}
+
+// admitted is called when c can be sent to.
+func (w *worker) admitted(c *conn) {
 	switch {
 	case w.churning:
 		w.opened(c)

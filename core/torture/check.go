@@ -81,6 +81,7 @@ type seen struct {
 	client  string
 	first   time.Duration // of any reception
 	visible time.Duration // of the first one that the SDK's rules let through
+	passing bool          // that one had no seq: the gateway does not know it when it comes again
 }
 
 // never is later than all events.

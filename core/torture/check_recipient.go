@@ -119,13 +119,15 @@ func (l *ledger) received(e *Event) {
 	l.receivedSeq(m, e)
 	s := m.at(e.Client)
 	if s == nil {
-		m.seen = append(m.seen, seen{e.Client, e.At, never})
+		m.seen = append(m.seen, seen{client: e.Client, first: e.At, visible: never})
 		s = &m.seen[len(m.seen)-1]
 	}
 	switch {
 	case e.Repeat:
 	case s.visible == never:
-		s.visible = e.At
+		s.visible, s.passing = e.At, e.Seq == 0
+	case s.passing || e.Seq == 0:
+		// What is not kept is not known when it comes again.
 	case !l.mayRepeat(m, s.visible, e.At):
 		l.violated(RuleOnce, m, e.Client, "was seen at %s and again at %s", s.visible, e.At)
 	}
