@@ -31,6 +31,7 @@ func TestCommandLine(t *testing.T) {
 				return err
 			}
 			env.Defer(func() { _ = taken.Close() })
+			env.Setenv("GORACE", "atexit_sleep_ms=10") // else each command sleeps a second at its end
 			env.Setenv("FREE", free.Addr().String())
 			env.Setenv("TAKEN", taken.Addr().String())
 			return free.Close()

@@ -19,6 +19,8 @@ const (
 	Connect = "connect" // handshakes, the connections stay
 	Churn   = "churn"   // handshake, close, again
 	Reload  = "reload"  // open loop while main.lua is saved, time from save to live
+	Durable = "durable" // closed loop of reliable clients, acknowledged and received
+	Pending = "pending" // messages for recipients that are not there, memory
 )
 
 // What a run may ask for at most.
@@ -31,16 +33,20 @@ const (
 	MaxWorkers     = 16
 	MaxTime        = 600 // seconds
 	MaxSaves       = 1000
+	MinPayload     = 40        // bytes of data; the fixed parts need 39
+	MaxPayload     = 15 * 1024 // bytes of data
+	MaxMessages    = 10_000_000
+	MaxRecipients  = 1_000_000
 )
 
 // Config says what to measure. Lists are measured one after the other, every
 // combination of them, and an empty list stands for the scenario's own.
 type Config struct {
-	Scenario    string  `help:"What to measure: ${enum}." enum:"idle,pairs,echo,open,fanout,connect,churn,reload" default:"pairs"`
+	Scenario    string  `help:"What to measure: ${enum}." enum:"idle,pairs,echo,open,fanout,connect,churn,reload,durable,pending" default:"pairs"`
 	URL         string  `name:"url" help:"WebSocket address of the gateway, on an IPv4 loopback address." default:"ws://127.0.0.1:8080/ws"`
 	PID         int     `name:"pid" help:"Process ID of the gateway, for its CPU time and memory; 0 finds the process that listens at the address." default:"0"`
-	Connections []int   `help:"How many connections, 19500 at most; for idle, the levels between which memory is compared. Default: 5000,19000 for idle, 10000 for connect, 1001 for fanout, 5000 for reload, else 1000."`
-	Window      []int   `help:"Messages in flight for each sender in a closed loop. Default: 1,16 for fanout, else 1,8."`
+	Connections []int   `help:"How many connections, 19500 at most; for idle, the levels between which memory is compared. Default: 5000,19000 for idle, 10000 for connect, 1001 for fanout, 5000 for reload, 64 senders for pending, else 1000."`
+	Window      []int   `aliases:"inflight" help:"Messages in flight for each sender in a closed loop; --inflight says the same. Default: 1,16 for fanout, 16 for durable, 64 for pending, else 1,8."`
 	Rate        []int   `help:"Messages a second of an open loop, over all connections. Default: 20000 for reload, else 20000,100000."`
 	Seconds     float64 `help:"How long each measurement takes; a reload takes as long as its saves do." default:"5"`
 	Warmup      float64 `help:"Seconds of load before each measurement." default:"1"`
@@ -49,6 +55,10 @@ type Config struct {
 	By          string  `help:"How the publisher of a fanout names its subscribers: ${enum}." enum:"group,prefix" default:"group"`
 	Scripts     string  `help:"Scripts folder that the gateway watches, for reload. It must be a scratch copy: main.lua is replaced many times, and put back at the end."`
 	Saves       int     `help:"How often a reload replaces main.lua." default:"20"`
+	Reliable    bool    `help:"Clients speak stratix.v1: they say hello and acknowledge what they get. Those of durable always do."`
+	Payload     int     `help:"Bytes of data in each message of durable and pending, from 40 to 15360; the envelope is added." default:"200"`
+	Messages    int     `help:"How many messages pending sends." default:"1000000"`
+	Recipients  int     `help:"How many recipients that are not there they go to." default:"10000"`
 	JSON        bool    `name:"json" help:"Print JSON lines instead of a table."`
 }
 
@@ -62,6 +72,10 @@ func (c Config) withDefaults() Config {
 		connections = 10_000
 	case Reload:
 		connections, rate = 5000, []int{20_000}
+	case Durable:
+		window = []int{16}
+	case Pending:
+		connections, window = 64, []int{64}
 	}
 	if len(c.Connections) == 0 {
 		c.Connections = []int{connections}
@@ -90,6 +104,18 @@ func (c Config) withDefaults() Config {
 	if c.Saves == 0 {
 		c.Saves = 20
 	}
+	if c.Payload == 0 {
+		c.Payload = 200
+	}
+	if c.Messages == 0 {
+		c.Messages = 1_000_000
+	}
+	if c.Recipients == 0 {
+		c.Recipients = 10_000
+	}
+	if c.Scenario == Durable {
+		c.Reliable = true
+	}
 	return c
 }
 
@@ -102,13 +128,13 @@ func (c Config) check() error {
 		}
 	}
 	switch c.Scenario {
-	case Idle, Pairs, Echo, Open, Fanout, Connect, Churn, Reload:
+	case Idle, Pairs, Echo, Open, Fanout, Connect, Churn, Reload, Durable, Pending:
 	default:
 		errs = append(errs, fmt.Errorf("scenario: there is none named %q", c.Scenario))
 	}
 	for i, n := range c.Connections {
 		within("connections", n, 1, MaxConnections)
-		if (c.Scenario == Pairs || c.Scenario == Open || c.Scenario == Reload) && n%2 != 0 {
+		if c.paired() && n%2 != 0 {
 			errs = append(errs, fmt.Errorf("connections: %d do not make pairs", n))
 		}
 		if c.Scenario == Fanout && n < 2 {
@@ -142,7 +168,19 @@ func (c Config) check() error {
 		errs = append(errs, errors.New("scripts: reload needs the folder that the gateway watches, a scratch copy"))
 	}
 	within("saves", c.Saves, 1, MaxSaves)
+	within("payload", c.Payload, MinPayload, MaxPayload)
+	within("messages", c.Messages, 1, MaxMessages)
+	within("recipients", c.Recipients, 1, MaxRecipients)
 	return errors.Join(errs...)
+}
+
+// paired reports whether the connections send to each other in pairs.
+func (c Config) paired() bool {
+	switch c.Scenario {
+	case Pairs, Open, Reload, Durable:
+		return true
+	}
+	return false
 }
 
 // target is a gateway's address, taken apart.

@@ -21,9 +21,10 @@ type Result struct {
 	Scenario    string  `json:"scenario"`
 	Connections int     `json:"connections"`
 	Window      int     `json:"window,omitzero"`
-	Rate        int     `json:"rate,omitzero"`    // asked for, messages a second
-	Size        int     `json:"size,omitzero"`    // bytes of JSON
-	Workers     int     `json:"workers"`          // of the load generator
+	Rate        int     `json:"rate,omitzero"` // asked for, messages a second
+	Size        int     `json:"size,omitzero"` // bytes of JSON
+	Workers     int     `json:"workers"`       // of the load generator
+	Reliable    bool    `json:"reliable,omitzero"`
 	Seconds     float64 `json:"seconds,omitzero"` // measured, without the warm-up
 
 	// Of the time measured:
@@ -54,7 +55,7 @@ type Result struct {
 	Log     *Log    `json:"log,omitzero"` // nil if the gateway does not say
 
 	// Of pending messages:
-	Pending *Pending `json:"pending,omitzero"`
+	Backlog *Backlog `json:"backlog,omitzero"`
 
 	// Of idle connections:
 	Levels             []Level `json:"levels,omitzero"`
@@ -78,8 +79,8 @@ type Log struct {
 	P99 float64 `json:"commit_p99_ms"`
 }
 
-// Pending is what messages cost that wait for absent recipients.
-type Pending struct {
+// Backlog is what messages cost that wait for absent recipients.
+type Backlog struct {
 	Messages   uint64 `json:"pending_messages"` // acknowledged
 	Recipients int    `json:"recipients"`
 	Payload    uint64 `json:"payload_bytes"` // of all of them
@@ -125,9 +126,9 @@ type Saves struct {
 
 // Counts is what was counted.
 type Counts struct {
-	Sent               uint64 `json:"sent"`
-	Acked              uint64 `json:"acked"`
-	Refused            uint64 `json:"refused,omitzero"` // answered with an error
+	Sent    uint64 `json:"sent"`
+	Acked   uint64 `json:"acked"`
+	Refused uint64 `json:"refused,omitzero"` // answered with an error
 	// Of the acked, as the senders were told:
 	ToldDisk      uint64 `json:"told_disk,omitzero"`
 	ToldOS        uint64 `json:"told_os,omitzero"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -28,6 +29,9 @@ type run struct {
 	// A reload waits so long before each save, and for it to go live at most.
 	savePause, saveLimit time.Duration
 	probes               int // of a reload: connections beside the ones asked for
+	// tag is in the names of a measurement's clients and group: what an earlier
+	// one left with the gateway is for others.
+	tag string
 }
 
 // Run measures the gateway at c.URL and prints each result to out as it comes.
@@ -119,20 +123,25 @@ func (r *run) measurements() (all []measurement) {
 func (r *run) client(id int) string {
 	switch {
 	case r.Scenario == Echo:
-		return fmt.Sprintf("client-bench-%06d", id)
+		return fmt.Sprintf("client-%s-%06d", r.group(), id)
 	case r.Scenario == Fanout && id == 0:
-		return "publisher-bench"
+		return "publisher-" + r.group()
 	}
-	return fmt.Sprintf("bench-%06d", id)
+	return fmt.Sprintf("%s-%06d", r.group(), id)
 }
 
+// group is what a fanout's subscribers join, and how their names begin.
+func (r *run) group() string { return "bench-" + r.tag }
+
 func (r *run) measure(ctx context.Context, m measurement) (Result, error) {
+	r.tag = fmt.Sprintf("%06x", rand.Uint32()&0xffffff)
 	f, err := newFleet(r.target, m.connections+r.probes, r.Workers, r.client)
 	if err != nil {
 		return Result{}, err
 	}
 	defer f.close()
-	result := Result{Scenario: r.Scenario, Connections: m.connections, Window: m.window, Rate: m.rate, Workers: r.Workers}
+	f.reliable = r.Reliable
+	result := Result{Scenario: r.Scenario, Connections: m.connections, Window: m.window, Rate: m.rate, Workers: r.Workers, Reliable: r.Reliable}
 	copies := 0
 	switch r.Scenario {
 	case Idle:
@@ -142,10 +151,18 @@ func (r *run) measure(ctx context.Context, m measurement) (Result, error) {
 	case Churn:
 		err = r.churn(ctx, f, &result)
 	default:
-		result.Size = r.Size
-		if r.Scenario == Reload {
+		switch r.Scenario {
+		case Reload:
+			result.Size = r.Size
 			err = r.reload(ctx, f, m, &result)
-		} else {
+		case Durable:
+			result.Payload = r.Payload
+			err = r.exchange(ctx, f, m, &result, r.durably(&result))
+		case Pending:
+			result.Payload = r.Payload
+			err = r.pending(ctx, f, m, &result)
+		default:
+			result.Size = r.Size
 			err = r.exchange(ctx, f, m, &result, r.span)
 		}
 		if f.traffic != nil {

@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// group is what a fanout's subscribers join.
-const group = "bench"
-
 // exchange measures messages. span takes the two moments between which the
 // figures are, the first one at the time that it is given.
 func (r *run) exchange(ctx context.Context, f *fleet, m measurement, result *Result,
@@ -39,7 +36,12 @@ func (r *run) exchange(ctx context.Context, f *fleet, m measurement, result *Res
 		if err != nil {
 			return err
 		}
-		result.between(a, b, func(c Counts) uint64 { return c.Delivered })
+		result.between(a, b, func(c Counts) uint64 {
+			if t.whole {
+				return c.Whole
+			}
+			return c.Delivered
+		})
 		return f.drain(ctx, r.quiet, r.limit)
 	})
 }
@@ -51,8 +53,12 @@ func (r *run) traffic(f *fleet, m measurement) (*traffic, error) {
 		t.copies = len(f.conns) - 1
 		t.fan = newFan(f.conns[0], t.copies, m.window)
 		if r.By == "group" {
-			f.join = `{"type":8,"groups":["` + group + `"]}`
+			f.join = `{"type":8,"groups":["` + r.group() + `"]}`
 		}
+	}
+	t.whole = r.Scenario == Durable
+	if r.Scenario == Pending {
+		t.copies, t.away = 0, uint32(r.Recipients)
 	}
 	if r.Scenario == Reload {
 		t.saves = &saves{probes: r.probes, live: make(chan time.Duration, 1)}
@@ -68,13 +74,19 @@ func (r *run) traffic(f *fleet, m measurement) (*traffic, error) {
 			to, headers = `"`+c.client+`"`, `{"`+probeHeader+`":"1"}`
 			size = max(size, probeSize)
 		case r.Scenario == Fanout:
-			to = `{"` + r.By + `":"` + group + `"}`
+			to = `{"` + r.By + `":"` + r.group() + `"}`
 			if c.id > 0 {
 				c.from = f.conns[0]
 			}
+		case r.Scenario == Pending:
+			to = `"` + r.group() + `-away-000000"`
+			c.quota = uint32((r.Messages + len(f.conns) - 1 - c.id) / len(f.conns))
 		default:
 			c.from = f.conns[c.id^1]
 			to = `"` + c.from.client + `"`
+		}
+		if r.Scenario == Durable || r.Scenario == Pending {
+			size = sizeWith(r.Payload, c.origin, to, headers)
 		}
 		var err error
 		if c.message, err = newTemplate(c.origin, to, headers, size); err != nil {

@@ -39,6 +39,12 @@ func (p printer) heading(scenario string) error {
 	case Connect, Churn:
 		_, err = fmt.Fprintf(p.out, "%-8s%8s%10s%12s%8s%9s%7s%9s%9s%9s\n", "", "conns", "hands/s",
 			"per cpu-s", "us each", "gateway", "load", "p50 ms", "p99 ms", "max ms")
+	case Durable:
+		_, err = fmt.Fprintf(p.out, "%-8s%8s%8s%11s%10s%12s%8s%9s%7s%10s%9s%9s%10s%9s\n", "", "conns", "window", "durable/s", "both/s",
+			"per cpu-s", "us each", "gateway", "load", "commits/s", "records", "KiB each", "mean ms", "p99 ms")
+	case Pending:
+		_, err = fmt.Fprintf(p.out, "%-8s%8s%8s%10s%12s%8s%9s%7s%10s%8s%9s%9s%7s\n", "", "conns", "window", "acks/s",
+			"per cpu-s", "us each", "gateway", "load", "pending", "for", "pay MiB", "RSS MiB", "ratio")
 	default:
 		_, err = fmt.Fprintf(p.out, "%-8s%8s%8s%10s%10s%12s%8s%9s%7s\n", "", "conns", "window", "acks/s", "dlvrd/s",
 			"per cpu-s", "us each", "gateway", "load")
@@ -79,8 +85,25 @@ func (p printer) row(r *Result) error {
 			cost, s.Live, s.P50, s.P90, s.Max, l.P99, s.P99)
 	case Connect, Churn:
 		_, err = fmt.Fprintf(p.out, "%s%8d%10.0f%s%9.3f%9.3f%9.3f\n", name, r.Connections, r.Handshakes, cost, l.P50, l.P99, l.Max)
+	case Durable:
+		g := r.Log
+		if g == nil {
+			g = new(Log)
+		}
+		_, err = fmt.Fprintf(p.out, "%s%8d%8d%11.0f%10.0f%s%10.0f%9.0f%9.1f%10.2f%9.2f\n", name, r.Connections, r.Window, r.Durable, r.Whole,
+			cost, g.Commits, g.Records, g.Bytes/1024, g.Mean, g.P99)
+	case Pending:
+		q := r.Backlog
+		_, err = fmt.Fprintf(p.out, "%s%8d%8d%10.0f%s%10d%8d%9.1f%9.1f%7.2f\n", name, r.Connections, r.Window, r.Acked,
+			cost, q.Messages, q.Recipients, float64(q.Payload)/(1<<20), float64(q.RSS)/(1<<20), q.Ratio)
 	default:
 		_, err = fmt.Fprintf(p.out, "%s%8d%8d%10.0f%10.0f%s\n", name, r.Connections, r.Window, r.Acked, r.Delivered, cost)
+	}
+	if t := &r.Totals; err == nil && t.Acked > 0 {
+		_, err = fmt.Fprintf(p.out, "%-8sacks: %d disk, %d os, %d memory; %d queued, %d delivered\n", "", t.ToldDisk, t.ToldOS, t.ToldMemory, t.ToldQueued, t.ToldDelivered)
+	}
+	if t := &r.Totals; err == nil && t.Redelivered+t.Gaps+t.Ephemeral > 0 {
+		_, err = fmt.Fprintf(p.out, "%-8srecipients: %d redelivered, %d in gaps, %d without a seq\n", "", t.Redelivered, t.Gaps, t.Ephemeral)
 	}
 	if err == nil && (r.Faults != "" || r.Totals.Refused > 0) {
 		_, err = fmt.Fprintf(p.out, "%-8s%s (%d refused) %s\n", "", r.Faults, r.Totals.Refused, r.Why)

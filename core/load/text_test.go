@@ -154,14 +154,14 @@ func FuzzUpgrade(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\nclientId is empty"))
 	f.Add([]byte("\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		n, err := parseUpgrade(b)
+		n, err := parseUpgrade(b, false)
 		if n == 0 {
 			return
 		}
 		if err != nil || !bytes.HasSuffix(b[:n], []byte("\r\n\r\n")) || !bytes.Contains(b[:n], []byte(wsAccept)) {
 			t.Fatalf("%d, %v", n, err)
 		}
-		if shorter, _ := parseUpgrade(b[:n-1]); shorter != 0 {
+		if shorter, _ := parseUpgrade(b[:n-1], false); shorter != 0 {
 			t.Fatalf("complete after %d bytes and after %d", n, shorter)
 		}
 	})

@@ -8,17 +8,17 @@ import (
 // traffic is what the connections of a fleet say to each other. Workers share
 // it and only read it, except for the progress of a publisher and of saves.
 type traffic struct {
-	window int  // of a closed loop; 0 for an open one
-	copies int  // deliveries of each message
+	window int // of a closed loop; 0 for an open one
+	copies int // deliveries of each message
 	// whole says that a message takes room of the window until it is both
 	// acknowledged and delivered. Those that send to each other share a worker.
-	whole  bool
-	away   uint32 // recipients that are not there, who get all; 0 for none
-	fan    *fan // of a fanout, else nil
-	rate   int  // of an open loop, messages a second
-	began  time.Duration
-	until  atomic.Int64 // nothing of an open loop is due from then on; nanoseconds
-	saves  *saves       // of a reload, else nil
+	whole bool
+	away  uint32 // recipients that are not there, who get all; 0 for none
+	fan   *fan   // of a fanout, else nil
+	rate  int    // of an open loop, messages a second
+	began time.Duration
+	until atomic.Int64 // nothing of an open loop is due from then on; nanoseconds
+	saves *saves       // of a reload, else nil
 }
 
 // fan follows a publisher's messages: one is complete when it was acknowledged

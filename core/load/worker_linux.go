@@ -34,7 +34,7 @@ type worker struct {
 	in    []byte
 	batch []byte // frames about to be sent
 	line  []byte // the text of one of them
-	err   error // ends the phase
+	err   error  // ends the phase
 	why   string
 
 	dials, dialing int

@@ -41,12 +41,14 @@ func (b *bounds) force() {
 	b.used++
 }
 
-// put gives the room of one message back.
+// put gives the room of one message back. What is leased and not used is kept for
+// the next ones, as far as that is little.
 func (b *bounds) put() {
 	b.used--
-	if b.leased-b.used >= 2*b.share {
-		b.shared.messages.Add(-b.share)
-		b.leased -= b.share
+	spare := b.leased - b.used
+	if most := min(b.share, b.ring.Messages.Load()/64); spare > 2*most {
+		b.shared.messages.Add(most - spare)
+		b.leased -= spare - most
 	}
 }
 

@@ -303,7 +303,8 @@ func (s *Shard) need() uint32 {
 		s.eras = s.eras[1:]
 	}
 	if len(s.eras) > 0 && s.seen.len() > 0 {
-		need = min(need, s.eras[0].segment)
+		// Not of old, however few there are: they would hold what others have written.
+		need = min(need, max(s.eras[0].segment, s.head-min(s.head, stateAge)))
 	}
 	return min(need, s.oldestHome)
 }

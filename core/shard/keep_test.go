@@ -41,6 +41,7 @@ type store struct {
 	opt       Options
 	policy    core.Overflow
 	sync      core.Sync
+	segment   int64 // bytes; with it nothing is retained that is not needed
 	gate      *gate
 	log       *journal.Journal
 }
@@ -55,6 +56,9 @@ func (st *store) start() *gate {
 	st.t.Helper()
 	settings := core.DefaultDiskSettings()
 	settings.Sync, settings.Segment = st.sync, 1<<20
+	if st.segment > 0 {
+		settings.Segment, settings.RetainBytes, settings.RetainAge = st.segment, 0, 0
+	}
 	var err error
 	if st.log, err = journal.Open(journal.Options{Dir: st.dir, FS: st.files, Settings: settings, Log: st.opt.Log}); err != nil {
 		st.t.Fatal(err)

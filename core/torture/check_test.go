@@ -240,6 +240,7 @@ func TestAMessageIsSeenOnce(t *testing.T) {
 	broken(t, "it was in memory and the process was not killed",
 		begun().fault(faultWeak, "on").sent("a").got("r", "a", 1).closed().
 			fault(faultWeak, "off").again("a").queued("a").got("r", "a", 2), RuleOnce)
+	broken(t, "it was not kept the first time", begun().sent("a").got("r", "a", 0).closed().again("a").queued("a").got("r", "a", 1))
 	broken(t, "by two recipients", begun().sentTo("a", both, nil).got("r", "a", 1).got("q", "a", 1).counted("a", 2, 0))
 }
 

@@ -104,6 +104,10 @@ func runFake(misdeed string, args []string) int {
 	fmt.Println(Ready)
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		g.command(in.Text())
+		if in.Text() == "audit" && misdeed == "misuses files" {
+			fmt.Println("a file was used")
+			continue
+		}
 		fmt.Println(OK)
 	}
 	return 0
@@ -316,6 +320,9 @@ func (g *fake) targets(to json.RawMessage) (names []string) {
 func (g *fake) message(c *fakeConn, from, id, data string, to []string, ttl int64) {
 	g.messages++
 	wrong := g.messages%50 == 0
+	if wrong && g.misdeed == "dies" {
+		os.Exit(3)
+	}
 	if g.refuse != "" {
 		c.send(`{"type":2,"messageId":%q,"code":%q,"error":"no"}`, id, g.refuse)
 		return

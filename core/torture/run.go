@@ -56,17 +56,17 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (Result, error) {
 	}
 	defer r.child.kill()
 	var result Result
-	died := r.do(ctx)
+	failed := r.do(ctx)
 	result.Events = r.history.Events()
 	switch {
 	case ctx.Err() != nil:
 		return result, errors.Join(ctx.Err(), os.RemoveAll(r.folder))
-	case died != nil && !errors.Is(died, errDied):
-		return result, fmt.Errorf("%w (what there is of the run is in %s)", died, r.folder)
+	case failed != nil && !errors.Is(failed, errDied) && !errors.Is(failed, errMisused):
+		return result, fmt.Errorf("%w (what there is of the run is in %s)", failed, r.folder)
 	}
 	result.Violations = Check(result.Events, cfg.Rules)
-	if died != nil {
-		result.Violations = append([]Violation{{Rule: RuleProcess, Text: died.Error()}}, result.Violations...)
+	if failed != nil {
+		result.Violations = append([]Violation{{Rule: RuleProcess, Text: failed.Error()}}, result.Violations...)
 	}
 	fmt.Fprintln(out, Summary(result.Events))
 	if len(result.Violations) == 0 {
@@ -78,6 +78,9 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (Result, error) {
 	fmt.Fprintf(out, "history: %s (the gateway's log and data are beside it)\n", result.History)
 	return result, err
 }
+
+// errMisused is what the file layer has to say against the gateway.
+var errMisused = errors.New("the gateway did not pass the audit")
 
 // run is a run under way.
 type run struct {
@@ -183,7 +186,7 @@ func (r *run) do(ctx context.Context) error {
 	stop()
 	all.Wait()
 	if err := r.child.tell("audit"); err != nil {
-		return fmt.Errorf("%w: %w", errDied, err)
+		return fmt.Errorf("%w: %w", errMisused, err)
 	}
 	return r.child.stop()
 }

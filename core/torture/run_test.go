@@ -22,7 +22,7 @@ func tryFake(t *testing.T, misdeed string, patience time.Duration, faults ...str
 	}
 	var out bytes.Buffer
 	result, err := Run(context.Background(), Config{
-		Seed: 1, For: 3 * time.Second, Senders: 4, Recipients: 6, Plain: 1, Rate: 300, Window: 32, Faults: faults, Patience: patience,
+		Seed: 1, For: 2 * time.Second, Senders: 4, Recipients: 6, Plain: 1, Rate: 300, Window: 32, Faults: faults, Patience: patience,
 		Command: []string{exe}, Env: []string{fakeEnv + "=" + misdeed}, Folder: t.TempDir(),
 	}, &out)
 	if err != nil {
@@ -62,6 +62,8 @@ func TestAGatewayThatBreaksItsWordIsFound(t *testing.T) {
 	f("delivers twice", RuleOnce)
 	f("alters", RuleOrigin)
 	f("claims", RuleDelivery)
+	f("dies", RuleProcess)
+	f("misuses files", RuleProcess)
 }
 
 func TestARunNeedsFaultsThatThereAre(t *testing.T) {

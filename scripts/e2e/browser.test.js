@@ -73,7 +73,7 @@ describe('a page in Chromium', { skip }, () => {
 
     await page.send({ type: 0, messageId: 'm1', data: 'Hello 𝄞' });
     assert.deepEqual(withoutTime(await page.next()), { type: 0, seq: 1, from: 'client-web', messageId: 'm1', data: 'Hello 𝄞' });
-    assert.deepEqual(await page.next(), { type: 1, messageId: 'm1', stored: 'memory', status: 'delivered' });
+    assert.deepEqual(await page.next(), { type: 1, messageId: 'm1', stored: 'disk', status: 'delivered' });
     await page.send({ type: 4 });
     assert.deepEqual(await page.next(), { type: 5 });
 

@@ -19,6 +19,22 @@ export class Client {
     return c;
   }
 
+  /** Connects a client of stratix.v1. It is given nothing before its hello. */
+  static async reliable(gateway, id) {
+    const c = new Client(new WebSocket(gateway.url(id), ['stratix.v1']));
+    await once(c.ws, 'open');
+    assert.equal(c.ws.protocol, 'stratix.v1');
+    return c;
+  }
+
+  /** Connects a client of stratix.v1 with this hello, and takes the answer. */
+  static async resume(gateway, id, known = {}) {
+    const c = await Client.reliable(gateway, id);
+    c.welcome = await c.ask({ type: 3, ...known });
+    assert.equal(c.welcome.type, 3);
+    return c;
+  }
+
   constructor(ws) {
     this.ws = ws;
     ws.on('message', (data, isBinary) => {
@@ -82,6 +98,12 @@ export class Client {
   /** Fails if a frame is waiting or comes before the answer to a ping. */
   async nothingElse() {
     assert.deepEqual(await this.ask({ type: 4 }), { type: 5 });
+  }
+
+  /** Breaks the connection off. */
+  cut() {
+    this.ws.terminate();
+    return this.closed;
   }
 
   /** Closes the connection in good order. */

@@ -1,7 +1,7 @@
 // A gateway process for one test: free ports, its own copy of the scripts, a
 // data folder that is thrown away.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,6 +28,25 @@ export async function until(what, look) {
   }
 }
 
+/** Runs the command line to its end, which has to come by itself. */
+export function stratix(...args) {
+  return new Promise((resolve, reject) => {
+    execFile(binary, args, { timeout: patience }, (err, stdout, stderr) => {
+      if (err && typeof err.code !== 'number') reject(err); // it was not started, or did not end
+      else resolve({ code: err ? err.code : 0, stdout, stderr });
+    });
+  });
+}
+
+/** The shipped main.lua without the stages that keep messages, as its comment says. */
+export async function withoutKeeping() {
+  const shipped = await readFile(path.join(root, 'scripts', 'routes', 'main.lua'), 'utf8');
+  const cut = shipped.replace(/^ *stage\.(disk|ring) \{.*\},\n/gm, '');
+  assert.doesNotMatch(cut.replace(/--.*/g, ''), /stage\.(disk|ring)/);
+  assert.notEqual(cut, shipped, 'main.lua keeps messages');
+  return { 'main.lua': cut };
+}
+
 /** A running gateway. The test that started it need not stop it. */
 export class Gateway {
   log = []; // the records so far
@@ -47,6 +66,8 @@ export class Gateway {
       }
     });
     g.folder = path.join(g.home, 'routes');
+    g.data = path.join(g.home, 'data');
+    g.flags = flags;
     await cp(path.join(root, 'scripts', 'routes'), g.folder, { recursive: true });
     for (const [name, text] of Object.entries(scripts ?? {})) await g.write(name, text);
     await g.run(flags);
@@ -57,7 +78,7 @@ export class Gateway {
   async run(flags = []) {
     this.log = [];
     const args = ['serve', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--scripts', this.folder,
-      '--data', path.join(this.home, 'data'), '--log-format', 'json', '--drain-timeout', '4s', ...flags];
+      '--data', this.data, '--log-format', 'json', '--drain-timeout', '4s', ...flags];
     this.process = spawn(binary, args, { stdio: ['ignore', 'inherit', 'pipe'] });
     this.ended = once(this.process, 'exit').then(([code, signal]) => ({ code, signal }));
     createInterface(this.process.stderr).on('line', (line) => this.log.push(parse(line)));
@@ -124,6 +145,24 @@ export class Gateway {
 
   verdict(from) {
     return this.record('the verdict on a save', (r) => /^scripts (are live|rejected)/.test(r.msg), from);
+  }
+
+  /** Ends the process with kill -9. */
+  async kill() {
+    this.process.kill('SIGKILL');
+    assert.deepEqual(await this.ended, { code: null, signal: 'SIGKILL' }, this.text());
+  }
+
+  /** Starts it again after that, at the address that its clients know. */
+  revive() {
+    return this.run([...this.flags, '--listen', this.listen]);
+  }
+
+  /** Holds the log of the data folder to be without damage. */
+  async verify() {
+    const found = await stratix('log', 'verify', '--data', this.data);
+    assert.equal(found.code, 0, found.stdout + found.stderr);
+    assert.match(found.stdout, /^ok: \d+ records in \d+ segments, \d+ bytes$/m);
   }
 
   /** Ends the gateway as an operator does, and holds it to a clean exit. */

@@ -2,28 +2,37 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client, withoutTime } from './client.js';
-import { Gateway } from './gateway.js';
+import { Gateway, withoutKeeping } from './gateway.js';
 
-const ack = (messageId, counts = {}) => ({ type: 1, messageId, stored: 'memory', status: 'delivered', ...counts });
+const ack = (messageId, more = {}) => ({ type: 1, messageId, stored: 'memory', status: 'delivered', ...more });
 
-test('a message reaches a client, a list, a prefix or a group, each recipient once', async (t) => {
-  const gateway = await Gateway.start(t);
+/** Runs a test with the shipped scripts, which keep messages, and without the stages that do. */
+function keptOrNot(name, run) {
+  test(`${name} (kept)`, (t) => run(t, (options) => Gateway.start(t, options), true));
+  test(`${name} (not kept)`, (t) => run(t, async (options) => Gateway.start(t, { ...options, scripts: await withoutKeeping() }), false));
+}
+
+keptOrNot('a message reaches a client, a list, a prefix or a group, each recipient once', async (t, start, kept) => {
+  const gateway = await start();
   const sender = await Client.open(gateway, 'desk-1');
   const desk = await Client.open(gateway, 'desk-2');
   const other = await Client.open(gateway, 'other');
+  const stored = kept ? 'disk' : 'memory';
+  let messages = 0;
   const f = async (to, counts, ...recipients) => {
-    const messageId = JSON.stringify(to);
+    const messageId = `m${++messages}`; // one that comes again would not be delivered again
     sender.send({ type: 0, messageId, to, data: 'x' });
     for (const r of recipients) {
       const { seq, ...frame } = withoutTime(await r.next());
       assert.deepEqual(frame, { type: 0, from: 'desk-1', messageId, data: 'x' });
     }
-    assert.deepEqual(await sender.next(), ack(messageId, counts));
+    assert.deepEqual(await sender.next(), ack(messageId, { stored, ...counts }), JSON.stringify(to));
     for (const c of [sender, desk, other]) await c.nothingElse();
   };
   await f('other', {}, other);
   await f('desk-1', {}, sender);
-  await f(['other', 'desk-2', 'other', 'nobody'], { delivered: 2, offline: 1 }, other, desk);
+  const nobody = kept ? { status: 'queued', queued: 1 } : { offline: 1 };
+  await f(['other', 'desk-2', 'other', 'nobody'], { delivered: 2, ...nobody }, other, desk);
   await f({ prefix: 'desk-' }, { delivered: 2 }, sender, desk);
   await f({ prefix: 'other' }, { delivered: 1 }, other);
 
@@ -38,15 +47,21 @@ test('a message reaches a client, a list, a prefix or a group, each recipient on
   assert.equal((await sender.ask({ type: 0, messageId: 'm', to: { group: 'room:2' }, data: 1 })).code, 'offline');
 });
 
-test('a message that reaches nobody is answered, with or without a messageId', async (t) => {
-  const c = await Client.open(await Gateway.start(t), 'other');
+keptOrNot('a message that reaches nobody is answered, with or without a messageId', async (t, start, kept) => {
+  const c = await Client.open(await start(), 'other');
   const f = async (frame, code) => {
     const { error, ...rest } = await c.ask({ type: 0, data: 1, ...frame });
     assert.ok(error);
     assert.deepEqual(rest, { type: 2, ...(frame.messageId ? { messageId: frame.messageId } : {}), code });
   };
-  await f({ messageId: 'm1', to: 'nobody' }, 'offline');
-  await f({ to: ['nobody', 'nobody else'] }, 'offline');
+  if (kept) { // it waits for an ID, also for one that was never here
+    assert.deepEqual(await c.ask({ type: 0, messageId: 'm1', to: 'nobody', data: 1 }), ack('m1', { stored: 'disk', status: 'queued' }));
+    c.send({ type: 0, to: ['nobody', 'nobody else'], data: 1 });
+    await c.nothingElse();
+  } else {
+    await f({ messageId: 'm1', to: 'nobody' }, 'offline');
+    await f({ to: ['nobody', 'nobody else'] }, 'offline');
+  }
   await f({ to: { prefix: 'x' } }, 'offline');
   await f({ to: { group: 'x' } }, 'offline');
   await f({ messageId: 'm2' }, 'no_route');
@@ -74,7 +89,7 @@ test('a thousand messages each way between two clients arrive in order and are a
 });
 
 test('a client that stops reading loses the oldest messages, and is told which', async (t) => {
-  const gateway = await Gateway.start(t, { flags: ['--queue-bytes', '256KiB', '--no-deflate'] });
+  const gateway = await Gateway.start(t, { scripts: await withoutKeeping(), flags: ['--queue-bytes', '256KiB', '--no-deflate'] });
   const slow = await Client.open(gateway, 'slow');
   const sender = await Client.open(gateway, 'sender');
   slow.ws.pause();
@@ -106,8 +121,25 @@ test('a client that stops reading loses the oldest messages, and is told which',
   assert.equal(await gateway.metric('stratix_undelivered_total{reason="drop_oldest"}'), lost);
 });
 
-test('a sender that asks for a receipt is told again when a queued message is written', async (t) => {
-  const gateway = await Gateway.start(t, { flags: ['--queue-bytes', '16MiB', '--no-deflate'] });
+test('a client that stops reading loses nothing of what is kept', async (t) => {
+  const gateway = await Gateway.start(t, { flags: ['--queue-bytes', '256KiB', '--no-deflate'] });
+  const slow = await Client.open(gateway, 'slow');
+  const sender = await Client.open(gateway, 'sender');
+  slow.ws.pause();
+  const n = 600; // of 30 KB: more than the sockets and the queue hold
+  for (let i = 1; i <= n; i++) {
+    const answer = await sender.ask({ type: 0, messageId: `m${i}`, to: 'slow', data: 'x'.repeat(30_000) });
+    assert.equal(answer.stored, 'disk');
+    if (i === n) assert.equal(answer.status, 'queued');
+  }
+  slow.ws.resume();
+  const frames = await slow.take(n);
+  assert.deepEqual(frames.map((f) => [f.type, f.seq, f.messageId]), Array.from({ length: n }, (_, i) => [0, i + 1, `m${i + 1}`]));
+  await slow.nothingElse();
+});
+
+keptOrNot('a sender that asks for a receipt is told again when a queued message is written', async (t, start, kept) => {
+  const gateway = await start({ flags: ['--queue-bytes', '16MiB', '--no-deflate'] });
   const slow = await Client.open(gateway, 'slow');
   const sender = await Client.open(gateway, 'sender');
   slow.ws.pause();
@@ -118,7 +150,7 @@ test('a sender that asks for a receipt is told again when a queued message is wr
   }
   await sender.nothingElse();
   slow.ws.resume();
-  assert.deepEqual(await sender.next(), ack(messageId));
+  assert.deepEqual(await sender.next(), ack(messageId, { stored: kept ? 'disk' : 'memory' }));
 });
 
 test('a script decides: it answers, edits, refuses, drops and moves senders between groups', async (t) => {
