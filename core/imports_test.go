@@ -70,6 +70,16 @@ var rules = []rule{
 		because: "frames are functions on bytes, without I/O: so they can be fuzzed, split anywhere",
 	},
 	{
+		from:    "./core/arena/...",
+		never:   []string{"./..."},
+		because: "memory knows nothing of what is in it",
+	},
+	{
+		from:    "./core/record/...",
+		never:   []string{"net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/..."},
+		because: "records are functions on bytes, without I/O: so they can be fuzzed",
+	},
+	{
 		from:    "./core/wire/...",
 		never:   []string{"net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/..."},
 		because: "envelopes are functions on bytes, without I/O: so they can be fuzzed",
@@ -166,6 +176,9 @@ func TestTheRulesSayWhatTheyMean(t *testing.T) {
 	f("./core", "github.com/tidwall/gjson", refused)
 	f("./core", "./core/shard", refused)
 
+	f("./core/arena", "./core", refused)
+	f("./core/record", "os", refused)
+	f("./core/record", "./core", allowed)
 	f("./core/gateway", "./core/shard", allowed)
 	f("./core/gateway", "github.com/tidwall/gjson", allowed)
 	f("./core/gateway", "./plugins/all", refused)

@@ -45,7 +45,7 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%+v: %v, want %q", c, err, want)
 		}
 	}
-	for _, s := range []string{Idle, Pairs, Echo, Open, Fanout, Connect, Churn} {
+	for _, s := range []string{Idle, Pairs, Echo, Open, Fanout, Connect, Churn, Durable, Pending} {
 		f("", func(c *Config) { c.Scenario = s })
 	}
 	f("", func(c *Config) { c.Scenario, c.Scripts = Reload, "routes" })
@@ -67,5 +67,9 @@ func TestCheck(t *testing.T) {
 	f("warmup", func(c *Config) { c.Warmup = -1 })
 	f("size: 127", func(c *Config) { c.Size = 127 })
 	f("workers: 17", func(c *Config) { c.Workers = 17 })
+	f("payload: 39", func(c *Config) { c.Payload = 39 })
+	f("messages: -1", func(c *Config) { c.Messages = -1 })
+	f("recipients: 1000001", func(c *Config) { c.Recipients = 1_000_001 })
+	f("do not make pairs", func(c *Config) { c.Scenario, c.Connections = Durable, []int{3} })
 	f("by", func(c *Config) { c.By = "name" })
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -26,7 +27,12 @@ type gateway struct {
 	clings  bool // to connections that were closed by the client
 	// stamp is the number of the save that a probe of the client goes through,
 	// "" for none.
-	stamp func(client string) string
+	stamp          func(client string) string
+	stored, status string // of acknowledgements: "memory" and "delivered" if empty
+	metrics        func() string
+	unkept         bool   // deliveries to reliable clients have no seq
+	before         uint64 // seqs that a reliable client was given before it came
+	left           uint64 // how many of them it had not acknowledged
 
 	mu      sync.Mutex
 	clients map[string]*client
@@ -48,12 +54,19 @@ const (
 	hangsUp        misdeed = "closes the connection"
 	delays         misdeed = "delivers after the next one"
 	stalls         misdeed = "stands still for 300 ms"
+	names          misdeed = "names a gap instead of delivering"
+	repeatsSeq     misdeed = "gives the seq of the message before"
+	givesOld       misdeed = "gives an old message as well"
+	mumbles        misdeed = "acks without saying where it is kept"
 )
 
 type client struct {
 	net.Conn
 	mu   sync.Mutex
 	late []byte // a delivery that is held back
+
+	reliable     bool
+	given, acked uint64 // seqs, under mu
 }
 
 func (c *client) write(dribble bool, b []byte) {
@@ -90,6 +103,24 @@ func (g *gateway) serve(t *testing.T) *gateway {
 	return g
 }
 
+const epoch = "00000000000000e1"
+
+// seq is the number of c's next message, "" for none.
+func (c *client) seq(g *gateway, again bool) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.reliable {
+		return "7"
+	}
+	if g.unkept {
+		return ""
+	}
+	if !again {
+		c.given++
+	}
+	return fmt.Sprint(c.given)
+}
+
 const pinged = "are you there"
 
 func (g *gateway) connection(conn net.Conn) {
@@ -103,12 +134,25 @@ func (g *gateway) connection(conn net.Conn) {
 		fmt.Fprint(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nfull")
 		return
 	}
+	if request.URL.Path == "/metrics" {
+		if g.metrics == nil {
+			fmt.Fprint(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+			return
+		}
+		text := g.metrics()
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
+		return
+	}
 	name := request.URL.Query().Get("clientId")
-	c := &client{Conn: conn}
+	c := &client{Conn: conn, given: g.before, reliable: request.Header.Get("Sec-WebSocket-Protocol") == subprotocol}
 	g.mu.Lock()
 	g.clients[name] = c
 	g.mu.Unlock()
-	hello := fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", wsAccept)
+	agreed := ""
+	if c.reliable {
+		agreed = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
+	}
+	hello := fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n", wsAccept, agreed)
 	c.write(false, frame.AppendFrame(hello, frame.OpPing, []byte(pinged)))
 
 	reader := frame.NewReader(frame.Config{MaxMessage: MaxSize})
@@ -153,12 +197,28 @@ func (g *gateway) message(from *client, name string, text []byte, alive bool) bo
 		To        any
 		Headers   map[string]string
 		Data      json.RawMessage
+		Epoch     string
+		Seq       uint64
 	}
 	if json.Unmarshal(text, &m) != nil {
 		return false
 	}
 	send := func(c *client, text string) {
 		c.write(g.dribble, frame.AppendFrame(nil, frame.OpText, []byte(text)))
+	}
+	switch m.Type {
+	case 3:
+		recovered := m.Epoch == epoch
+		if recovered && m.Seq != g.before-g.left {
+			return false
+		}
+		send(from, fmt.Sprintf(`{"type":3,"epoch":"%s","seq":%d,"last":%d,"recovered":%v}`, epoch, g.before-g.left, g.before, recovered))
+		return true
+	case 1:
+		from.mu.Lock()
+		defer from.mu.Unlock()
+		from.acked = m.Seq
+		return from.reliable && m.Seq <= from.given
 	}
 	g.mu.Lock()
 	if m.Type == 8 {
@@ -172,7 +232,9 @@ func (g *gateway) message(from *client, name string, text []byte, alive bool) bo
 	case nil:
 		to = append(to, from)
 	case string:
-		to = append(to, g.clients[target])
+		if c := g.clients[target]; c != nil {
+			to = append(to, c)
+		}
 	case map[string]any:
 		prefix, byPrefix := target["prefix"].(string)
 		for other, c := range g.clients {
@@ -190,7 +252,8 @@ func (g *gateway) message(from *client, name string, text []byte, alive bool) bo
 	if n := g.taken.Add(1); g.misdeed != nil {
 		deed = g.misdeed(n)
 	}
-	answer := fmt.Sprintf(`{"type":1,"messageId":"%s","stored":"memory","status":"delivered"}`, m.MessageID)
+	answer := fmt.Sprintf(`{"type":1,"messageId":"%s","stored":"%s","status":"%s"}`, m.MessageID,
+		cmp.Or(g.stored, "memory"), cmp.Or(g.status, "delivered"))
 	switch deed {
 	case losesDelivery:
 		to = to[1:]
@@ -201,6 +264,8 @@ func (g *gateway) message(from *client, name string, text []byte, alive bool) bo
 		if deed == refuses {
 			to = nil
 		}
+	case mumbles:
+		answer = fmt.Sprintf(`{"type":1,"messageId":"%s"}`, m.MessageID)
 	case hangsUp:
 		return false
 	case stalls:
@@ -215,7 +280,19 @@ func (g *gateway) message(from *client, name string, text []byte, alive bool) bo
 		}
 	}
 	for i, c := range to {
-		text := fmt.Sprintf(`{"type":0,"seq":7,"from":"%s","messageId":"%s","ts":1,"data":%s%s}`, name, m.MessageID, m.Data, headers)
+		seq, old := c.seq(g, i == 0 && deed == repeatsSeq), ""
+		if i == 0 && deed == names {
+			send(c, fmt.Sprintf(`{"type":7,"gaps":[[%[1]s,%[1]s,"overflow"]]}`, seq))
+			continue
+		}
+		if i == 0 && deed == givesOld {
+			old = fmt.Sprintf(`{"type":0,"seq":%d,"from":"x","messageId":"old","ts":1,"data":1}`, g.before)
+			send(c, old)
+		}
+		if seq != "" {
+			seq = `"seq":` + seq + `,`
+		}
+		text := fmt.Sprintf(`{"type":0,%s"from":"%s","messageId":"%s","ts":1,"data":%s%s}`, seq, name, m.MessageID, m.Data, headers)
 		switch {
 		case i == 0 && deed == delays:
 			c.mu.Lock()

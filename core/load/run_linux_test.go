@@ -14,7 +14,7 @@ import (
 func brief(g *gateway, scenario string) *run {
 	r := newRun(Config{
 		Scenario: scenario, URL: g.url, PID: os.Getpid(), Seconds: 0.1,
-		Connections: []int{8}, Window: []int{4}, Rate: []int{2000},
+		Connections: []int{8}, Window: []int{4}, Rate: []int{2000}, Messages: 100, Recipients: 7,
 	}, &bytes.Buffer{})
 	r.quiet, r.sampleEvery, r.mostSamples = time.Second, time.Millisecond, 20
 	return r
@@ -67,6 +67,13 @@ func TestEveryScenarioOfAFaithfulGatewayBalances(t *testing.T) {
 	f(Connect, &gateway{}, nil)
 	f(Churn, &gateway{}, nil)
 	f(Idle, &gateway{}, func(r *run) { r.Config.Connections = []int{3, 9} })
+	reliable := func(r *run) { r.Reliable = true }
+	f(Pairs+" of reliable clients", &gateway{stored: "disk", status: "queued"}, reliable)
+	f(Echo+" of reliable clients", &gateway{dribble: true}, reliable)
+	f(Open+" of reliable clients", &gateway{}, reliable)
+	f(Fanout+" of reliable clients", &gateway{}, func(r *run) { r.Reliable, r.Workers = true, 2 })
+	f(Churn+" of reliable clients", &gateway{}, reliable)
+	f(Connect+" of reliable clients", &gateway{}, reliable)
 }
 
 func TestMisdeedsAreReported(t *testing.T) {
@@ -106,6 +113,15 @@ func TestMisdeedsAreReported(t *testing.T) {
 	f(Fanout, losesAck, "messages not answered: 1")
 	f(Fanout, refuses, "")
 	f(Fanout, delays, "deliveries out of order: 1")
+	f(Pairs, mumbles, "frames not understood: 1")
+	f(Durable, none, "")
+	f(Durable, losesDelivery, "deliveries lost: 1")
+	f(Durable, losesAck, "messages not answered: 1")
+	f(Durable, refuses, "")
+	f(Durable, refusesFalsely, "messages refused but delivered: 1")
+	f(Durable, names, "deliveries lost: 1")
+	f(Durable, repeatsSeq, "seqs repeated: 1")
+	f(Pending, losesAck, "messages not answered: 1")
 }
 
 func TestAClosedConnectionIsReported(t *testing.T) {
@@ -212,7 +228,7 @@ func TestThePIDIsFound(t *testing.T) {
 func TestOutput(t *testing.T) {
 	dir := scratch(t, shipped)
 	g := (&gateway{stamp: func(string) string { return watched(dir) }}).serve(t)
-	for _, scenario := range []string{Idle, Pairs, Echo, Open, Fanout, Connect, Churn, Reload} {
+	for _, scenario := range []string{Idle, Pairs, Echo, Open, Fanout, Connect, Churn, Reload, Durable, Pending} {
 		var text, lines bytes.Buffer
 		r := brief(g, scenario)
 		r.printer.out = &text

@@ -175,6 +175,9 @@ func FuzzText(f *testing.F) {
 	f.Add([]byte(`{"data":"@`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		classify(text)
+		if seq, ok := deliveredSeq(text); ok && !bytes.HasPrefix(text, fmt.Appendf(nil, `%s%d`, seqMark, seq)) && !bytes.HasPrefix(text, []byte(seqMark+"0")) {
+			t.Fatalf("%q does not begin with seq %d", text, seq)
+		}
 		if n, rest, ok := ackedNumber(text, origin); ok {
 			if want := fmt.Sprintf(`%s%s%08x%s`, idMark, origin, n, rest); !bytes.HasSuffix(text, []byte(want)) {
 				t.Fatalf("%q does not end with %q", text, want)
