@@ -19,7 +19,9 @@ func (benchCmd) Help() string {
 Examples:
   stratix bench --scenario pairs --connections 1000 --window 8
   stratix bench --scenario open --rate 20000 --seconds 10 --json
-  stratix bench --scenario reload --connections 5000 --scripts /tmp/routes`
+  stratix bench --scenario reload --connections 5000 --scripts /tmp/routes
+  stratix bench --scenario durable --payload 200 --inflight 16
+  stratix bench --scenario pending --messages 1000000 --recipients 10000`
 }
 
 func (c *benchCmd) Run() error {

@@ -8,6 +8,10 @@
 // each message has to be acknowledged once and delivered once, and what is not
 // makes Run return an error beside the figures.
 //
+// Reliable clients say hello, and acknowledge what they have at the end of each
+// read and every 32 messages. What the gateway says of a message is counted as it
+// is said: that "disk" is true is for core/torture to prove.
+//
 // A reload replaces the scripts of the gateway meanwhile. It never guesses when
 // a save is live: clients of its own ask, and the scripts answer.
 package load
