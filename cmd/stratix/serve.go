@@ -43,7 +43,7 @@ type serveCmd struct {
 	SessionLifetime  time.Duration `help:"Time for which such a client stays in its groups, and is reached by its prefixes, while it is offline." default:"24h" env:"STRATIX_SESSION_LIFETIME" group:"Limits"`
 	MaxSessions      int           `help:"ClientIDs that something is kept for; past it the one that was away longest is forgotten, if nothing waits for it." default:"1000000" env:"STRATIX_MAX_SESSIONS" group:"Limits"`
 	DedupWindow      time.Duration `help:"Time for which a messageId that comes again is known." default:"10m" env:"STRATIX_DEDUP_WINDOW" group:"Limits"`
-	DedupMessages    int           `help:"Deliveries that are known at the most, for that." default:"500000" env:"STRATIX_DEDUP_MESSAGES" group:"Limits"`
+	DedupMessages    int           `help:"Deliveries that are known at the most, for that." default:"400000" env:"STRATIX_DEDUP_MESSAGES" group:"Limits"`
 	Budget           int           `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET" group:"Limits"`
 
 	Origins      []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`

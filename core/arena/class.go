@@ -1,14 +1,15 @@
 package arena
 
 // A class is a size of blocks. Up to fineClasses the sizes go in steps of
-// blockStep; above, each is the largest of which so many fit into a span, so
+// blockStep, from leastBlock on; above, each is the largest of which so many fit into a span, so
 // that nothing is left over at its end, and about 6 % from the one before as
 // long as a span holds enough of them for that.
 const (
-	blockStep   = 16
+	blockStep   = 8
+	leastBlock  = 16 // a span has numbers for no more
 	fineClasses = 1024
 	maxSmall    = 32 << 10 // larger blocks get a mapping of their own
-	classes     = fineClasses/blockStep + 45
+	classes     = (fineClasses-leastBlock)/blockStep + 1 + 45
 )
 
 // classSize is the block size of each class in bytes.
@@ -19,7 +20,7 @@ var classFor = smallestClasses()
 
 func sizes() (all [classes]uint32) {
 	n := 0
-	for size := blockStep; size <= fineClasses; size += blockStep {
+	for size := leastBlock; size <= fineClasses; size += blockStep {
 		all[n] = uint32(size)
 		n++
 	}

@@ -19,28 +19,30 @@ type Letter struct {
 	Generation uint32
 	Priority   uint8
 	Overflow   core.Overflow
+
+	Content []byte // all but From as it stands in the letter
 }
 
 // Expiry is when the letter may wait no longer, in milliseconds since 1970.
 func (l *Letter) Expiry() int64 { return l.Time + int64(l.TTL)*1000 }
 
-// Expiry is the Expiry of the letter that b begins with.
-func Expiry(b []byte) int64 {
-	r := reader{b: b, at: 1}
+// Expiry is the Expiry of a letter with this Content.
+func Expiry(content []byte) int64 {
+	r := reader{b: content, at: 1}
 	millis := int64(r.uvarint())
 	return millis + int64(r.uvarint())*1000
 }
 
-// AppendLetter appends m, which may wait for ttl seconds.
+// AppendLetter appends m, which may wait for ttl seconds: who it is from, then
+// its content.
 //
-//	priority:4bits overflow:4bits time ttl generation from id headers key data
+//	from priority:4bits overflow:4bits time ttl generation id headers key data
 func AppendLetter(dst []byte, m *core.Message, ttl uint32) []byte {
+	dst = appendText(dst, m.From.ID)
 	dst = append(dst, m.Priority<<4|byte(m.Overflow))
 	dst = binary.AppendUvarint(dst, uint64(m.Time))
 	dst = binary.AppendUvarint(dst, uint64(ttl))
 	dst = binary.AppendUvarint(dst, uint64(m.Generation))
-	dst = binary.AppendUvarint(dst, uint64(len(m.From.ID)))
-	dst = append(dst, m.From.ID...)
 	dst = appendBytes(dst, m.ID)
 	dst = appendBytes(dst, m.Headers)
 	dst = appendBytes(dst, m.ConflateKey)
@@ -51,20 +53,35 @@ func appendBytes(dst, b []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
 
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
 // ReadLetter reads the letter that b begins with and returns its length; ok is
 // false when b does not begin with one.
 func ReadLetter(b []byte, l *Letter) (n int, ok bool) {
+	r := reader{b: b}
+	l.From = r.text()
+	if r.bad {
+		return 0, false
+	}
+	n, ok = ReadContent(b[r.at:], l)
+	return r.at + n, ok
+}
+
+// ReadContent is ReadLetter for a letter's content: it leaves From alone.
+func ReadContent(b []byte, l *Letter) (n int, ok bool) {
 	r := reader{b: b}
 	first := r.byte()
 	l.Priority, l.Overflow = first>>4, core.Overflow(first&15)
 	l.Time = int64(r.uvarint())
 	l.TTL = uint32(r.uvarint())
 	l.Generation = uint32(r.uvarint())
-	l.From = r.text()
 	l.ID = r.bytes()
 	l.Headers = r.bytes()
 	l.Key = r.bytes()
 	l.Data = r.bytes()
+	l.Content = b[:r.at:r.at]
 	return r.at, !r.bad && l.Priority <= 9 && l.Overflow <= core.OverflowDisconnect && len(l.Data) > 0
 }
 

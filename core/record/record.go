@@ -73,17 +73,15 @@ type Span struct {
 }
 
 // AppendMessage appends the part of a message record in front of its
-// recipients: one AppendRecipient each must follow. letter is what AppendLetter
-// wrote.
-func AppendMessage(dst, letter []byte, recipients int) []byte {
-	dst = append(append(dst, byte(Message)), letter...)
+// recipients: one AppendRecipient each must follow. content is Letter.Content.
+func AppendMessage(dst []byte, from string, content []byte, recipients int) []byte {
+	dst = append(appendText(append(dst, byte(Message)), from), content...)
 	return binary.AppendUvarint(dst, uint64(recipients))
 }
 
 // AppendRecipient appends one recipient of a message record.
 func AppendRecipient(dst []byte, name string, epoch, seq uint64) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(name)))
-	dst = append(dst, name...)
+	dst = appendText(dst, name)
 	dst = binary.LittleEndian.AppendUint64(dst, epoch)
 	return binary.AppendUvarint(dst, seq)
 }
@@ -116,8 +114,7 @@ func appendRanges(dst []byte, ranges []Range) []byte {
 // AppendSession appends a record of what is known of a recipient.
 func AppendSession(dst []byte, s *State) []byte {
 	dst = append(dst, byte(Session))
-	dst = binary.AppendUvarint(dst, uint64(len(s.Name)))
-	dst = append(dst, s.Name...)
+	dst = appendText(dst, s.Name)
 	dst = binary.LittleEndian.AppendUint64(dst, s.Epoch)
 	dst = binary.AppendUvarint(dst, s.Seq)
 	dst = binary.AppendUvarint(dst, s.Upto)
@@ -125,8 +122,7 @@ func AppendSession(dst []byte, s *State) []byte {
 	dst = binary.AppendUvarint(dst, uint64(s.Seen))
 	dst = binary.AppendUvarint(dst, uint64(len(s.Groups)))
 	for _, g := range s.Groups {
-		dst = binary.AppendUvarint(dst, uint64(len(g)))
-		dst = append(dst, g...)
+		dst = appendText(dst, g)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(s.Spans)))
 	for _, span := range s.Spans {
@@ -158,7 +154,6 @@ func AppendEnd(dst []byte, epoch uint64) []byte {
 type Record struct {
 	Kind       Kind
 	Letter     Letter
-	Body       []byte // Message: the letter's bytes
 	Recipients []Recipient
 	Epoch      uint64 // Ack, Gone, End
 	Upto       uint64 // Ack
@@ -180,7 +175,6 @@ func (r *Record) Read(b []byte) bool {
 		if !ok {
 			return false
 		}
-		r.Body = b[1 : 1+n]
 		in.at += n
 		r.readRecipients(&in)
 	case Ack:

@@ -16,16 +16,32 @@ func message() *core.Message {
 	}
 }
 
+// recordOf is the record of a letter to one recipient.
+func recordOf(letter []byte) []byte {
+	var l Letter
+	ReadLetter(letter, &l)
+	return AppendRecipient(AppendMessage(nil, l.From, l.Content, 1), "desk-1", 1, 1)
+}
+
 func TestALetterIsReadAsItWasWritten(t *testing.T) {
 	f := func(m *core.Message, ttl uint32, want Letter) {
 		t.Helper()
 		b := AppendLetter(nil, m, ttl)
 		var got Letter
 		n, ok := ReadLetter(append(b, "behind"...), &got)
+		content := got.Content
+		got.Content = nil
 		if !ok || n != len(b) || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %d bytes %v %+v, want %d bytes %+v", n, ok, got, len(b), want)
 		}
-		if at := Expiry(b); at != want.Expiry() {
+		alone := Letter{From: want.From}
+		if n, ok := ReadContent(content, &alone); !ok || n != len(content) || len(alone.Content) != n {
+			t.Errorf("of its content %d of %d bytes are read", n, len(content))
+		}
+		if alone.Content = nil; !reflect.DeepEqual(alone, want) {
+			t.Errorf("its content is %+v, want %+v", alone, want)
+		}
+		if at := Expiry(content); at != want.Expiry() {
 			t.Errorf("it expires at %d, want %d", at, want.Expiry())
 		}
 		for cut := range b {
@@ -45,7 +61,9 @@ func TestALetterIsReadAsItWasWritten(t *testing.T) {
 
 func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
 	letter := AppendLetter(nil, message(), 60)
-	many := AppendMessage(nil, letter, 2)
+	var read Letter
+	ReadLetter(letter, &read)
+	many := AppendMessage(nil, read.From, read.Content, 2)
 	many = AppendRecipient(many, "desk-1", 1<<63, 1)
 	many = AppendRecipient(many, "desk-2", 7, 1<<40)
 	state := State{Name: "c", Epoch: 9, Seq: 10, Upto: 8, Flags: 3, Seen: 1760000000, Groups: []string{"a", "room:1"},
@@ -69,7 +87,7 @@ func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
 		}
 	}
 	f(many, func() bool {
-		return r.Kind == Message && bytes.Equal(r.Body, letter) && string(r.Letter.ID) == `"m-1"` &&
+		return r.Kind == Message && r.Letter.From == "client-1" && bytes.Equal(r.Letter.Content, read.Content) && string(r.Letter.ID) == `"m-1"` &&
 			reflect.DeepEqual(r.Recipients, []Recipient{{"desk-1", 1 << 63, 1}, {"desk-2", 7, 1 << 40}})
 	})
 	f(AppendAck(nil, 5, 42, []Range{{44, 50}}), func() bool {
@@ -95,7 +113,7 @@ func TestEveryCauseHasAWord(t *testing.T) {
 
 func FuzzRecord(f *testing.F) {
 	letter := AppendLetter(nil, message(), 60)
-	f.Add(AppendRecipient(AppendMessage(nil, letter, 1), "desk-1", 1, 1))
+	f.Add(recordOf(letter))
 	f.Add(AppendAck(nil, 5, 42, []Range{{44, 50}}))
 	f.Add(AppendGone(nil, 5, Expired, Range{1, 1}))
 	f.Add(AppendSession(nil, &State{Name: "c", Groups: []string{"a"}}))
@@ -107,7 +125,7 @@ func FuzzRecord(f *testing.F) {
 
 func BenchmarkReadMessage(b *testing.B) {
 	letter := AppendLetter(nil, message(), 60)
-	in := AppendRecipient(AppendMessage(nil, letter, 1), "desk-1", 1, 1)
+	in := recordOf(letter)
 	var r Record
 	b.ReportAllocs()
 	for b.Loop() {

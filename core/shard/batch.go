@@ -143,8 +143,10 @@ const (
 	// peerBytes bounds what waits for a peer; past it this shard stops reading
 	// its sockets until the peer has caught up.
 	peerBytes = 4 << 20
-	// keepBlanks is how many used batches are kept for the next ones.
+	// keepBlanks is how many used batches are kept for the next ones, fewBlanks how
+	// many for longer: in each tick one of the others goes.
 	keepBlanks = 64
+	fewBlanks  = 4
 )
 
 // to returns the open batch for shard i.
@@ -188,6 +190,14 @@ func (s *Shard) collect() {
 			s.blankCount++
 		}
 		p = next
+	}
+}
+
+// thinBlanks gives back what a wave of batches has left, bit by bit.
+func (s *Shard) thinBlanks() {
+	if s.blankCount > fewBlanks {
+		s.blanks = s.blanks.next
+		s.blankCount--
 	}
 }
 

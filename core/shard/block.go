@@ -8,27 +8,28 @@ import (
 	"github.com/stratix-gateway/stratix/core/record"
 )
 
-// block is a kept message in the memory of the ring: this head, then its
-// letter. All recipients of a shard share it. Where there is no room for the
-// letter, it is read from the log, and in its place is when it expires: 8 bytes,
-// milliseconds since 1970.
+// block is a kept message in the memory of the ring: this head, then the content
+// of its letter. All recipients of a shard share it. Where there is no room for
+// the content, it is read from the log, and in its place is when it expires: 8
+// bytes, milliseconds since 1970.
 type block struct {
 	refs    uint32 // entries
 	segment uint32 // where its record is in the log; 0 if it is not ...
 	offset  uint32
-	size    uint32 // of the letter; the top bit says that it is not here
+	size    uint32 // of the content; the top bit says that it is not here
+	sender  uint32 // see senders
 }
 
 const (
 	blockHead = int(unsafe.Sizeof(block{}))
-	paged     = 1 << 31 // in the size of a blockView: the letter is on the disk alone
+	paged     = 1 << 31 // in size: the content is on the disk alone
 )
 
 // blockView is a block without the flag in its size.
 type blockView struct {
 	*block
 	size int
-	here bool // the letter is in memory
+	here bool // the content is in memory
 }
 
 func (s *Shard) block(ref arena.Ref) blockView {
@@ -36,8 +37,8 @@ func (s *Shard) block(ref arena.Ref) blockView {
 	return blockView{b, int(b.size &^ paged), b.size&paged == 0}
 }
 
-// letter is the letter of a block that is here.
-func (s *Shard) letter(ref arena.Ref) []byte {
+// content is the content of the letter of a block that is here.
+func (s *Shard) content(ref arena.Ref) []byte {
 	mem := s.arena.Bytes(ref)
 	b := (*block)(unsafe.Pointer(unsafe.SliceData(mem)))
 	return mem[blockHead : blockHead+int(b.size)]
@@ -46,28 +47,33 @@ func (s *Shard) letter(ref arena.Ref) []byte {
 // at is where the record of a block is in the log.
 func (b *block) at() journal.Position { return journal.Position{Segment: b.segment, Offset: b.offset} }
 
-// newBlock keeps a letter, whose bytes are given. Where the ring's memory is
-// full it keeps the head alone if onDisk says that the log has the rest; else ok
-// is false.
-func (s *Shard) newBlock(l *record.Letter, letter []byte, onDisk bool) (ref arena.Ref, ok bool) {
-	if ref, ok = s.arena.Alloc(blockHead + len(letter)); ok {
-		*s.block(ref).block = block{size: uint32(len(letter))}
-		copy(s.arena.Bytes(ref)[blockHead:], letter)
+// newBlock keeps a letter. Where the ring's memory is full it keeps the head
+// alone if onDisk says that the log has the rest; else ok is false.
+func (s *Shard) newBlock(l *record.Letter, onDisk bool) (ref arena.Ref, ok bool) {
+	if ref, ok = s.arena.Alloc(blockHead + len(l.Content)); ok {
+		*s.block(ref).block = block{size: uint32(len(l.Content)), sender: s.senders.take(l.From)}
+		copy(s.arena.Bytes(ref)[blockHead:], l.Content)
 		return ref, true
 	}
 	if !onDisk {
 		return 0, false
 	}
-	return s.newHead(len(letter), l.Expiry()), true
+	return s.newHead(len(l.Content), l.Expiry(), l.From), true
 }
 
 // newHead makes a block without its letter. The number of messages bounds these,
 // not the ring's bytes.
-func (s *Shard) newHead(size int, expiry int64) arena.Ref {
+func (s *Shard) newHead(size int, expiry int64, from string) arena.Ref {
 	ref := s.arena.AllocOver(blockHead + 8)
-	*s.block(ref).block = block{size: uint32(size) | paged}
+	*s.block(ref).block = block{size: uint32(size) | paged, sender: s.senders.take(from)}
 	le.PutUint64(s.arena.Bytes(ref)[blockHead:], uint64(expiry))
 	return ref
+}
+
+// dropBlock frees a block that no entry shares.
+func (s *Shard) dropBlock(ref arena.Ref) {
+	s.senders.give(s.block(ref).sender)
+	s.arena.Free(ref)
 }
 
 // expiry is when the message may wait no longer, in milliseconds since 1970.
@@ -103,14 +109,15 @@ func (s *Shard) release(ref arena.Ref) {
 	if s.composed == ref {
 		s.composed = 0
 	}
-	s.arena.Free(ref)
+	s.dropBlock(ref)
 }
 
 // readLetter reads the letter of a block that is here. It aliases the block.
 func (s *Shard) readLetter(ref arena.Ref, l *record.Letter) {
-	if _, ok := record.ReadLetter(s.letter(ref), l); !ok {
+	if _, ok := record.ReadContent(s.content(ref), l); !ok {
 		panic("shard: a block holds no letter")
 	}
+	l.From = s.senders.all[s.block(ref).sender].name
 }
 
 // tally counts the blocks of a shard in each segment of the log.

@@ -1,10 +1,6 @@
 package shard
 
-import (
-	"hash/maphash"
-
-	"github.com/stratix-gateway/stratix/core"
-)
+import "github.com/stratix-gateway/stratix/core"
 
 // bounds counts the messages that wait for a shard's clients against the bound
 // of all shards, of which it leases some at a time.
@@ -51,6 +47,3 @@ func (b *bounds) put() {
 		b.leased -= spare - most
 	}
 }
-
-// senderOf is where the messages of a sender are counted: few share a count.
-func (s *Shard) senderOf(from string) uint16 { return uint16(maphash.String(s.seed, from) >> 32) }

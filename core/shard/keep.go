@@ -37,8 +37,6 @@ type keeping struct {
 	slot   uint32 // of the flight there
 	wanted bool   // a receipt
 	disk   bool
-	sender uint16
-	bytes  []byte // the letter
 	letter record.Letter
 	block  arena.Ref // 0 until the first recipient has taken it
 	loose  bool      // it must wait for a commit
@@ -51,12 +49,11 @@ type keeping struct {
 // the message waits for, or after this turn's writes if it waits for none.
 func (s *Shard) keep(from *Shard, slot uint32, wanted, disk bool, targets []core.Target, letter []byte) {
 	k := &s.keeping
-	*k = keeping{from: from, slot: slot, wanted: wanted, disk: disk && s.opt.Journal != nil, bytes: letter}
+	*k = keeping{from: from, slot: slot, wanted: wanted, disk: disk && s.opt.Journal != nil}
 	if _, ok := record.ReadLetter(letter, &k.letter); !ok {
 		panic("shard: a message to be kept is no letter")
 	}
 	// Also what is passed on at once stands among the fresh, for as long as that takes.
-	k.sender = s.senderOf(k.letter.From)
 	k.wait = wait{from: from, slot: slot, wanted: wanted, first: len(s.filling.fresh), at: -1, stored: storedDisk}
 	s.newStamp()
 	for _, t := range targets {
@@ -118,7 +115,7 @@ func (s *Shard) admit(k *keeping, b *mailbox) {
 			return
 		}
 	}
-	if int64(s.senders[k.sender]) >= s.opt.Ring.SenderMessages.Load() {
+	if s.senders.waiting(k.letter.From) >= s.opt.Ring.SenderMessages.Load() {
 		k.refuse(faultSender)
 		s.count.RingFull++
 		return
@@ -139,7 +136,7 @@ func (s *Shard) admit(k *keeping, b *mailbox) {
 		s.introduce(b)
 	}
 	b.seq++
-	*e = entry{block: k.block, seq: uint32(b.seq), prio: k.letter.Priority, from: k.sender}
+	*e = entry{block: k.block, seq: uint32(b.seq), prio: k.letter.Priority}
 	mark := e.seq & markSeq
 	if k.disk {
 		e.flags |= entryDisk
@@ -150,7 +147,7 @@ func (s *Shard) admit(k *keeping, b *mailbox) {
 	}
 	s.count.Kept++
 	s.block(k.block).refs++
-	b.bytes += int64(len(k.bytes))
+	b.bytes += int64(len(k.letter.Content))
 	if !k.disk && b.reliable && b.home != 0 && !b.mixed {
 		// The log must know before anybody sees it that this seq is not in it.
 		if b.mixing == 0 {
@@ -176,11 +173,11 @@ func (s *Shard) keepRest(k *keeping) {
 	taken := f.fresh[w.first:]
 	w.count = len(taken)
 	if k.block != 0 && len(taken) == 0 {
-		s.arena.Free(k.block)
+		s.dropBlock(k.block)
 	}
 	if k.disk && len(taken) > 0 {
 		buf, at := journal.BeginRecord(f.main)
-		buf = record.AppendMessage(buf, k.bytes, len(taken))
+		buf = record.AppendMessage(buf, k.letter.From, k.letter.Content, len(taken))
 		for _, t := range taken {
 			e := s.entries.At(t.entry)
 			buf = record.AppendRecipient(buf, t.box.name, t.box.epoch, t.box.whole(e))

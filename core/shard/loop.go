@@ -180,6 +180,7 @@ func (s *Shard) advance(now time.Time) {
 			s.fire(c)
 		}
 		s.sweepOn()
+		s.thinBlanks()
 		s.seen.expire(s.seconds())
 		if s.draining != nil {
 			s.stepDrain()

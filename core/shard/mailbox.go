@@ -61,7 +61,6 @@ type entry struct {
 	seq   uint32 // its lower half; see mailbox.whole
 	flags uint8
 	prio  uint8
-	from  uint16 // whose it is, among those that are counted as one sender
 }
 
 // flags of an entry.
@@ -117,7 +116,7 @@ func (s *Shard) push(b *mailbox, i uint32, e *entry) {
 		l.next = i
 	}
 	b.count++
-	s.senders[e.from]++
+	s.senders.all[s.block(e.block).sender].waiting++
 	if e.flags&entryLoose != 0 {
 		b.loose++
 	}
@@ -139,8 +138,9 @@ func (s *Shard) unlink(b *mailbox, l *lane, before, i uint32, on bool) {
 		l.next = e.next
 	}
 	b.count--
-	s.senders[e.from]--
-	size := int64(s.block(e.block).size)
+	blk := s.block(e.block)
+	s.senders.all[blk.sender].waiting--
+	size := int64(blk.size)
 	b.bytes -= size
 	if on {
 		b.sent--

@@ -64,7 +64,7 @@ func (s *Shard) pagedIn(p *paging) {
 	if p.conn == nil {
 		m := &p.of[0]
 		if e := s.stillThere(b, m); e != nil && s.lettered(m) {
-			s.moveLetter(b, m.entry, s.read.Body)
+			s.moveLetter(b, m.entry, &s.read.Letter)
 		}
 		return
 	}

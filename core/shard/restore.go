@@ -27,13 +27,13 @@ func (s *Shard) recoverMessage(b *mailbox, rec *record.Record, seq uint64, at jo
 	}
 	s.bounds.force()
 	if s.recovering == 0 {
-		s.recovering, _ = s.newBlock(&rec.Letter, rec.Body, true)
+		s.recovering, _ = s.newBlock(&rec.Letter, true)
 		s.place(s.block(s.recovering).block, at)
 	}
 	blk := s.block(s.recovering)
 	blk.refs++
 	e := s.entries.At(i)
-	*e = entry{block: s.recovering, seq: uint32(seq), flags: entryDisk, prio: rec.Letter.Priority, from: s.senderOf(rec.Letter.From)}
+	*e = entry{block: s.recovering, seq: uint32(seq), flags: entryDisk, prio: rec.Letter.Priority}
 	b.bytes += int64(blk.size)
 	if rec.Letter.Overflow == core.OverflowConflate && len(rec.Letter.Key) > 0 && blk.here {
 		e.flags |= entryKeyed
@@ -66,15 +66,15 @@ func (s *Shard) recoverCopy(b *mailbox, l *lane, seq uint64, rec *record.Record,
 		panic("shard: there is no memory for what waits")
 	}
 	s.bounds.force()
-	ref, _ := s.newBlock(&rec.Letter, rec.Body, true)
+	ref, _ := s.newBlock(&rec.Letter, true)
 	blk := s.block(ref)
 	blk.refs = 1
 	s.place(blk.block, at)
 	e := s.entries.At(i)
-	*e = entry{block: ref, seq: uint32(seq), flags: entryDisk, prio: rec.Letter.Priority, from: s.senderOf(rec.Letter.From)}
+	*e = entry{block: ref, seq: uint32(seq), flags: entryDisk, prio: rec.Letter.Priority}
 	b.bytes += int64(blk.size)
 	b.count++
-	s.senders[e.from]++
+	s.senders.all[blk.sender].waiting++
 	before := uint32(0)
 	for at := l.first; at != 0 && b.whole(s.entries.At(at)) < seq; at = s.entries.At(at).next {
 		before = at

@@ -10,7 +10,7 @@ import (
 // message's policy. When it reports true, the count of one message is taken and
 // the block is there.
 func (s *Shard) fits(k *keeping, b *mailbox) bool {
-	size := int64(len(k.bytes))
+	size := int64(len(k.letter.Content))
 	r := s.opt.Ring
 	policy := k.letter.Overflow
 	if size > r.ClientBytes.Load() {
@@ -27,7 +27,7 @@ func (s *Shard) fits(k *keeping, b *mailbox) bool {
 		}
 	}
 	for tries := 0; k.block == 0; tries++ {
-		ref, ok := s.newBlock(&k.letter, k.bytes, k.disk)
+		ref, ok := s.newBlock(&k.letter, k.disk)
 		if ok {
 			k.block = ref
 		} else if tries == makeWayTries || !s.makeWay(b, policy) {

@@ -81,7 +81,7 @@ type Shard struct {
 	arena    *arena.Arena
 	entries  *arena.Pool[entry]
 	bounds   bounds
-	senders  []int32 // messages that wait, by entry.from
+	senders  senders
 	seen     *seen
 	seeds    *keySeeds
 	added    uint64 // to seen, ever
@@ -201,7 +201,7 @@ func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *c
 		seen:    newSeen(opt.SeenMessages, opt.SeenAge),
 		seeds:   newKeySeeds(),
 		lates:   map[uint32]lateNote{},
-		senders: make([]int32, 1<<16),
+		senders: senders{byName: map[string]uint32{}},
 		random:  rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		filling: &commit{number: 1}, spare: &commit{},
 	}

@@ -162,15 +162,16 @@ func (s *Shard) move(b *mailbox, i uint32) {
 		s.moveFromDisk(b, i, blk.at())
 		return
 	}
-	s.moveLetter(b, i, s.letter(e.block))
+	s.readLetter(e.block, &s.out)
+	s.moveLetter(b, i, &s.out)
 }
 
 // moveLetter writes the record of entry i of b, with this letter, into the next
 // commit.
-func (s *Shard) moveLetter(b *mailbox, i uint32, letter []byte) {
+func (s *Shard) moveLetter(b *mailbox, i uint32, l *record.Letter) {
 	f, e := s.filling, s.entries.At(i)
 	buf, at := journal.BeginRecord(f.main)
-	buf = record.AppendMessage(buf, letter, 1)
+	buf = record.AppendMessage(buf, l.From, l.Content, 1)
 	buf = record.AppendRecipient(buf, b.name, b.epoch, b.whole(e))
 	f.main = journal.EndRecord(buf, at)
 	f.moves = append(f.moves, moved{box: b, epoch: b.epoch, entry: i, seq: e.seq, at: at})
@@ -193,10 +194,10 @@ func (s *Shard) arrive(f *commit, m *moved) {
 		ref, ok := arenaRef(0), false
 		if blk.here {
 			s.readLetter(old, &l)
-			ref, ok = s.newBlock(&l, s.letter(old), true)
+			ref, ok = s.newBlock(&l, true)
 		}
 		if !ok {
-			ref = s.newHead(blk.size, s.expiry(old))
+			ref = s.newHead(blk.size, s.expiry(old), s.senders.all[blk.sender].name)
 		}
 		s.block(ref).refs = 1
 		e.block = ref
