@@ -130,7 +130,9 @@ func recordOf(words []string) ([]byte, error) {
 			From: &core.Session{ID: w[1]}, ID: []byte(strconv.Quote(w[2])), Data: []byte(w[3]),
 			Time: 1_790_000_000_000, Priority: 5, Generation: 3,
 		}
-		b := record.AppendMessage(nil, record.AppendLetter(nil, &m, 3600), len(words)-4)
+		var l record.Letter
+		record.ReadLetter(record.AppendLetter(nil, &m, 3600), &l)
+		b := record.AppendMessage(nil, l.From, l.Content, len(words)-4)
 		for _, to := range words[4:] {
 			name, rest, _ := strings.Cut(to, ":")
 			epoch, seq, _ := strings.Cut(rest, ":")
