@@ -102,7 +102,7 @@ func (s *Shard) recoverAck(b *mailbox, rec *record.Record) {
 	for _, r := range rec.Ranges {
 		s.acked = append(s.acked, struct{ From, To uint64 }(r))
 	}
-	s.settleUpto(b, rec.Upto, s.acked)
+	s.settleUpto(b, rec.Upto, s.acked, true)
 	for _, r := range rec.Ranges { // also what was in memory only
 		b.rememberRange(r, 0)
 	}
@@ -117,7 +117,7 @@ func (s *Shard) recoverGone(b *mailbox, rec *record.Record) {
 }
 
 func (s *Shard) recoverSpans(b *mailbox, st *record.State) {
-	s.settleUpto(b, st.Upto, nil)
+	s.settleUpto(b, st.Upto, nil, true)
 	for _, span := range st.Spans {
 		b.rememberRange(span.Range, span.Cause)
 	}

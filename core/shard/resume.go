@@ -1,6 +1,9 @@
 package shard
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/stratix-gateway/stratix/core/record"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
@@ -90,14 +93,19 @@ func (s *Shard) hello(c *session, f *wire.Frame) {
 		s.sendError(c, f.ID, codeUnsupported, "resuming needs the subprotocol stratix.v1")
 		return
 	}
+	if c.greeted {
+		s.sendError(c, f.ID, wire.CodeBadMessage, "hello comes once on a connection")
+		return
+	}
 	b := c.box
 	if !s.readRanges(c, f) {
 		return
 	}
+	c.greeted = true
 	epoch, ok := wire.ParseEpoch(f.Epoch)
 	recovered := ok && epoch == b.epoch && f.Seq <= b.seq-uint64(b.loose)
 	if recovered {
-		s.settleUpto(b, f.Seq, s.acked)
+		s.settleUpto(b, f.Seq, s.acked, true)
 	} else if ok && epoch == b.epoch {
 		s.renew(b) // it has seen more than was given: one of both has forgotten
 	}
@@ -129,7 +137,7 @@ func (s *Shard) acknowledge(c *session, f *wire.Frame) {
 		return
 	}
 	before := b.sent
-	s.settleUpto(b, f.Seq, s.acked)
+	s.settleUpto(b, f.Seq, s.acked, false)
 	if b.sent < before {
 		b.since = s.wheel.now
 	}
@@ -149,27 +157,32 @@ func (s *Shard) readRanges(c *session, f *wire.Frame) bool {
 		s.sendError(c, f.ID, fault.Code, fault.Text)
 		return false
 	}
+	slices.SortFunc(s.acked, func(a, b wire.Range) int { return cmp.Compare(a.From, b.From) })
 	return true
 }
 
-// settleUpto settles everything up to upto and in the ranges, as far as it is
-// committed.
-func (s *Shard) settleUpto(b *mailbox, upto uint64, ranges []wire.Range) {
+// settleUpto settles everything up to upto and in the ranges, which are in the
+// order of their lower ends, as far as it is committed. What the ranges name and
+// is not on the connection is looked at only if all says so.
+func (s *Shard) settleUpto(b *mailbox, upto uint64, ranges []wire.Range, all bool) {
 	most := upto
 	for _, r := range ranges {
 		most = max(most, r.To)
 	}
 	b.lanes(func(l *lane) {
-		on, before := true, uint32(0)
+		on, before, left := true, uint32(0), ranges
 		for i := l.first; i != 0; {
 			e := s.entries.At(i)
 			on = on && i != l.next
 			seq := b.whole(e)
-			if seq > most || e.flags&entryLoose != 0 {
+			if seq > most || e.flags&entryLoose != 0 || !all && !on && seq > upto {
 				break
 			}
+			for len(left) > 0 && left[0].To < seq {
+				left = left[1:]
+			}
 			next := e.next
-			if seq <= upto || within(ranges, seq) {
+			if seq <= upto || len(left) > 0 && seq >= left[0].From {
 				s.settleEntry(b, l, before, i, on)
 			} else {
 				before = i
@@ -189,15 +202,6 @@ func (s *Shard) settleUpto(b *mailbox, upto uint64, ranges []wire.Range) {
 		}
 	}
 	b.advance()
-}
-
-func within(ranges []wire.Range, seq uint64) bool {
-	for _, r := range ranges {
-		if seq >= r.From && seq <= r.To {
-			return true
-		}
-	}
-	return false
 }
 
 // overdue reports whether an acknowledgement stays out too long.

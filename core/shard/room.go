@@ -75,12 +75,18 @@ func (s *Shard) dropFirst(b *mailbox) bool {
 
 // before returns the entry in front of i in l; 0 if i is the first.
 func (s *Shard) before(l *lane, i uint32) uint32 {
-	before := uint32(0)
+	before, steps := uint32(0), 0
 	for at := l.first; at != i; at = s.entries.At(at).next {
 		before = at
+		steps++
 	}
+	s.given += steps / walkSteps
 	return before
 }
+
+// walkSteps is how many steps of a walk weigh as much as a delivery, in what a
+// turn does.
+const walkSteps = 64
 
 // lose takes entry i out of lane l, behind before: it will never be delivered,
 // and its recipient will be told the cause.

@@ -50,6 +50,7 @@ type session struct {
 	hooked   bool // on_connect accepted it: on_disconnect is owed
 	reliable bool // it acknowledges what it gets, and resumes
 	begun    bool // it may be given what its mailbox holds
+	greeted  bool // it has said hello
 	lingers  bool // leaving: the peer ends the connection when it has read it all
 }
 

@@ -275,7 +275,7 @@ func TestASessionEnds(t *testing.T) {
 	st := newStore(t, transports[0])
 	st.opt.SessionLifetime = 0
 	g := st.start()
-	b, _ := g.resume("b", "", 0)
+	b, h := g.resume("b", "", 0)
 	b.send(`{"type":8,"groups":["room"]}`)
 	b.want(`{"type":1,"joined":["room"]}`)
 	a := g.connect("a")
@@ -292,4 +292,52 @@ func TestASessionEnds(t *testing.T) {
 	})
 	a.send(msg("m3", "b", "still"))
 	a.want(ack("m3", "disk", "queued"))
+	b, again := g.resume("b", h.Epoch, 0)
+	if again.Recovered {
+		t.Fatalf("after its session the client is told %+v", again)
+	}
+	if text := b.text(); !strings.Contains(text, `"messageId":"m0"`) {
+		t.Fatalf("got %s, want m0", text)
+	}
+	text := b.text()
+	if strings.Contains(text, `"messageId":"m2"`) { // it came before the end
+		text = b.text()
+	}
+	if !strings.Contains(text, `"messageId":"m3"`) {
+		t.Fatalf("got %s, want m3", text)
+	}
+	b.send(`{"type":3}`)
+	b.want(`{"type":2,"code":"bad_message","error":"hello comes once on a connection"}`)
+}
+
+func TestAcksFromEverywhere(t *testing.T) {
+	st := newStore(t, transports[0])
+	st.opt.Window = 4
+	g := st.start()
+	b, h := g.resume("b", "", 0)
+	a := g.connect("a")
+	for i := 1; i <= 8; i++ {
+		a.send(msg(fmt.Sprint("m", i), "b", "x"))
+		a.want(ack(fmt.Sprint("m", i), "disk", "queued"))
+	}
+	for i := 1; i <= 4; i++ {
+		b.want(got(i, "a", fmt.Sprint("m", i), "x"))
+	}
+	b.send(`{"type":1,"seq":9}`)
+	b.want(`{"type":2,"code":"bad_message","error":"seq acknowledges what was not given"}`)
+	b.send(`{"type":1,"seq":0,"also":[[3,3],[2,3],[6,8],[100,18446744073709551615]]}`) // 6 to 8 were not sent: they still come
+	b.want(got(5, "a", "m5", "x"), got(6, "a", "m6", "x"))
+	b.send(`{"type":1,"seq":0,"also":[[5,4]]}`)
+	b.want(`{"type":2,"code":"bad_message","error":"also must be an array of at most 4096 pairs of integers, each with its lower end first"}`)
+	b.send(`{"type":1,"seq":1,"also":[[4,4]]}`)
+	b.want(got(7, "a", "m7", "x"), got(8, "a", "m8", "x"))
+	b.send(`{"type":1,"seq":3}`)
+	b.conn.Close()
+	b, again := g.resume("b", h.Epoch, 4)
+	if !again.Recovered || again.Seq != 4 || again.Last != 8 {
+		t.Fatalf("the client is told %+v", again)
+	}
+	for i := 5; i <= 8; i++ {
+		b.want(got(i, "a", fmt.Sprint("m", i), "x"))
+	}
 }

@@ -108,7 +108,7 @@ func (s *Shard) lookAt(b *mailbox) (looked int) {
 	case b.reliable && now-b.seen > s.opt.SessionLifetime:
 		s.dir.present(b) // the session is over; what waits does so until its time has come
 		b.reliable = false
-		b.stale = b.home != 0
+		s.renew(b) // its gaps are not kept for it any more
 	case b.idle() && !b.reliable && now-b.seen > plainIdle:
 		s.forget(b)
 		return looked

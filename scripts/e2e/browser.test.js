@@ -2,14 +2,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
+import WebSocket from 'ws';
 import { Client, withoutTime } from './client.js';
-import { Gateway } from './gateway.js';
+import { Gateway, until } from './gateway.js';
+import { Resuming } from './resuming.js';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const skip = !existsSync(executablePath)
@@ -36,7 +38,11 @@ describe('a page in Chromium', { skip }, () => {
   let origin;
 
   before(async () => {
-    server = http.createServer((_, res) => res.setHeader('Content-Type', 'text/html').end(html)).listen(0, '127.0.0.1');
+    const script = await readFile(new URL('resuming.js', import.meta.url));
+    server = http.createServer((req, res) => {
+      const isScript = req.url === '/resuming.js';
+      res.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html').end(isScript ? script : html);
+    }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     origin = `http://localhost:${server.address().port}`;
     browser = await chromium.launch({
@@ -93,6 +99,46 @@ describe('a page in Chromium', { skip }, () => {
     await Client.open(gateway, 'client-web');
     assert.deepEqual(await page.evaluate(() => window.end),
       { code: 4001, reason: 'replaced by a newer connection with this clientId' });
+  });
+
+  test('that speaks stratix.v1 resumes after kill -9: nothing is lost, nothing comes twice', async (t) => {
+    const gateway = await Gateway.start(t, { flags: ['--origins', origin, '--drain-timeout', '1s'] });
+    const page = await open(t, origin);
+    await page.evaluate(async (url) => {
+      const { Resuming } = await import('/resuming.js');
+      window.client = new Resuming(WebSocket, url);
+    }, gateway.url('client-web'));
+    const inPage = (what) => page.evaluate((name) => {
+      const { [name]: found } = window.client;
+      return found instanceof Map ? found.size : found;
+    }, what);
+    const desk = new Resuming(WebSocket, gateway.url('desk-1'));
+    t.after(() => desk.close());
+
+    const rounds = 3;
+    const each = 300; // messages each way
+    for (let round = 0; round < rounds; round++) {
+      const before = (await inPage('received')).length;
+      const first = round * each;
+      await page.evaluate(([first, each]) => {
+        for (let n = first; n < first + each; n++) window.client.send({ type: 0, messageId: `m${n}`, to: 'desk-1', data: n });
+      }, [first, each]);
+      for (let n = first; n < first + each; n++) desk.send({ type: 0, messageId: `m${n}`, to: 'client-web', data: n });
+      await page.waitForFunction((before) => window.client.received.length > before, before);
+      if (round === rounds - 1) break;
+      await gateway.kill();
+      await gateway.verify();
+      await gateway.revive();
+    }
+    const n = rounds * each;
+    await page.waitForFunction((n) => window.client.received.length >= n && window.client.unanswered.size === 0, n);
+    await until('all to have come and to be answered', () => desk.received.length >= n && desk.unanswered.size === 0);
+    const data = Array.from({ length: n }, (_, i) => i);
+    assert.deepEqual((await inPage('received')).map((m) => m.data), data);
+    assert.deepEqual(desk.received.map((m) => m.data), data);
+    assert.deepEqual([await inPage('twice'), desk.twice, await inPage('lost'), desk.lost], [[], [], [], []]);
+    assert.deepEqual((await inPage('hellos')).map((h) => h.recovered), [false, true, true]);
+    await until('all to be acknowledged', async () => (await gateway.metric('stratix_pending_messages')) === 0);
   });
 
   test('of an origin that nobody listed is refused', async (t) => {

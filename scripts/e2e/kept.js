@@ -16,7 +16,7 @@ export function onBoth(name, { flags = [], main, todo = false }, run) {
         scripts: main ? { 'main.lua': main } : {},
         flags: ['--transport', transport, '--drain-timeout', '1s', ...flags],
       });
-      await run(gateway);
+      await run(gateway, t);
       await gateway.stop();
       await gateway.verify();
     });

@@ -1,7 +1,7 @@
 // What is kept outlives the process: kill -9, and a start on the same folder.
 import assert from 'node:assert/strict';
-import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import WebSocket from 'ws';
 import { Client, withoutTime } from './client.js';
 import { Gateway, stratix, until } from './gateway.js';
@@ -192,33 +192,34 @@ onBoth('what was in memory only is named as lost after a kill -9', { main: `
   await c.nothingElse();
 });
 
-onBoth('a stream between two clients that send again loses and repeats nothing over three kill -9', {}, async (gateway) => {
-  const rounds = 4;
-  const each = 400; // messages each way
+onBoth('a stream between two clients that send again loses and repeats nothing over three kill -9', {}, async (gateway, t) => {
+  const n = 2000; // messages each way
   const a = new Resuming(WebSocket, gateway.url('a'));
   const b = new Resuming(WebSocket, gateway.url('b'));
-  for (let round = 0, n = 0; round < rounds; round++) {
-    for (let i = 0; i < each; i++, n++) {
-      a.send({ type: 0, messageId: `m${n}`, to: 'b', data: n });
-      b.send({ type: 0, messageId: `m${n}`, to: 'a', data: n });
-      if (n % 16 === 0) await turn();
+  t.after(() => [a, b].forEach((c) => c.close()));
+  const stream = async (me, to) => {
+    for (let i = 0; i < n; i++) {
+      me.send({ type: 0, messageId: `m${i}`, to, data: i });
+      while (!me.over && me.unanswered.size >= 32) await sleep(1);
     }
-    const seen = a.received.length + b.received.length;
-    await until('some to have come', () => a.received.length + b.received.length > seen);
-    if (round < rounds - 1) await killed(gateway);
+  };
+  const streams = Promise.all([stream(a, 'b'), stream(b, 'a')]);
+  for (const some of [n / 4, n / 2, 3 * n / 4]) {
+    await until(`${some} to have come to both`, () => Math.min(a.received.length, b.received.length) >= some);
+    assert.ok(Math.max(a.received.length, b.received.length) < n, 'it is in the middle of the stream');
+    await killed(gateway);
   }
+  await until('all to have come', () => Math.min(a.received.length, b.received.length) >= n);
+  await until('all to be answered', () => a.unanswered.size + b.unanswered.size === 0);
+  await streams;
   for (const [me, peer] of [[a, 'b'], [b, 'a']]) {
-    await until('all to have come', () => me.received.length >= rounds * each);
-    await until('all to be answered', () => me.unanswered.size === 0);
-    assert.deepEqual(me.received.map((m) => [m.from, m.data]), Array.from({ length: rounds * each }, (_, i) => [peer, i]));
+    assert.deepEqual(me.received.map((m) => [m.from, m.data]), Array.from({ length: n }, (_, i) => [peer, i]));
     assert.deepEqual([me.twice, me.lost], [[], []]);
     assert.deepEqual([...me.answers.values()].filter((f) => f.stored !== 'disk'), []);
     assert.deepEqual(me.hellos.map((h) => h.recovered), [false, true, true, true]);
-    assert.deepEqual([...me.seqs].sort((x, y) => x - y), Array.from({ length: rounds * each }, (_, i) => i + 1));
+    assert.deepEqual([...me.seqs].sort((x, y) => x - y), Array.from({ length: n }, (_, i) => i + 1));
   }
   await until('all to be acknowledged', async () => (await gateway.metric('stratix_pending_messages')) === 0);
-  a.close();
-  b.close();
 });
 
 test('a second gateway on the same data folder does not start, says why, and disturbs nothing', async (t) => {
