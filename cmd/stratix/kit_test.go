@@ -64,6 +64,8 @@ func runGateway(t testing.TB, scripts map[string]string, adjust func(*serveCmd))
 		Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Scripts: dir, Data: t.TempDir(),
 		MaxConnections: 100_000, MaxMessage: 64 << 10, HandshakeTimeout: patience, MessageTimeout: patience,
 		PingEvery: 2 * patience, IdleTimeout: 4 * patience, QueueBytes: 1 << 20, QueuePolicy: "drop_oldest",
+		Window: 512, AckTimeout: patience, SessionLifetime: time.Hour, MaxSessions: 1_000_000,
+		DedupWindow: 10 * time.Minute, DedupMessages: 400_000,
 		Budget: 100_000, Deflate: true, DeflateAbove: 1 << 10, Transport: "auto", DrainTimeout: 10 * time.Second,
 	}
 	if adjust != nil {
