@@ -114,21 +114,28 @@ func obey(in io.Reader, out io.Writer, follow func(string) error) {
 
 // follow does what one line says.
 func follow(line string, layer *faults.FS, reload func(trigger string) error) error {
-	words := strings.Fields(line)
-	number := func() (int, error) { return strconv.Atoi(words[len(words)-1]) }
+	what, number, counted := strings.Cut(line, " ")
+	n, err := strconv.Atoi(number)
+	if counted = counted && number != "on" && number != "off"; counted && err != nil {
+		return err
+	}
 	switch {
 	case line == "full on":
 		layer.Full(true)
 	case line == "full off":
 		layer.Full(false)
-	case strings.HasPrefix(line, "sync fail "):
-		n, err := number()
-		if err != nil {
-			return err
-		}
-		layer.FailSyncs(n)
+	case line == "room off":
+		layer.Room(-1)
+	case line == "short off":
+		layer.ShortWrites(0)
 	case line == "sync off":
 		layer.FailSyncs(0)
+	case counted && what == "room":
+		layer.Room(int64(n))
+	case counted && what == "short":
+		layer.ShortWrites(n)
+	case counted && what == "sync":
+		layer.FailSyncs(n)
 	case line == "reload":
 		return reload("torture")
 	case line == "audit":

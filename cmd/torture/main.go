@@ -34,7 +34,7 @@ func run(args []string) int {
 	parser, err := kong.New(&c, kong.Name("torture"),
 		kong.Description("Breaks a gateway on purpose: kills it, cuts connections, fills its disk. Then shows that nothing it acknowledged is lost."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"faults": strings.Join(torture.Faults, ", ")},
+		kong.Vars{"faults": strings.Join(torture.Faults, ", "), "overflows": strings.Join(torture.Overflows, ", ")},
 		kong.Exit(func(code int) { exit = code }))
 	if err != nil {
 		return fail(err)
@@ -70,6 +70,7 @@ type runCmd struct {
 	Rate       int           `help:"Messages a second of all senders." default:"800"`
 	Window     int           `help:"Unanswered messages of one sender." default:"64"`
 	Faults     []string      `help:"Which faults; all of them by default: ${faults}." placeholder:"NAME"`
+	Overflow   string        `help:"What happens when the small bounds on what waits for a recipient are reached: ${overflows} (for no bounds). Drawn from the seed by default." placeholder:"POLICY"`
 	Keep       string        `help:"Folder for what a failed run leaves behind; the temporary folder by default." type:"path"`
 }
 
@@ -82,6 +83,9 @@ func (c *runCmd) Validate() error {
 		if !slices.Contains(torture.Faults, f) {
 			return fmt.Errorf("--faults: there is no %q; there are %v", f, torture.Faults)
 		}
+	}
+	if c.Overflow != "" && !slices.Contains(torture.Overflows, c.Overflow) {
+		return fmt.Errorf("--overflow: there is no %q; there are %v", c.Overflow, torture.Overflows)
 	}
 	return nil
 }
@@ -107,7 +111,7 @@ func (c *runCmd) run(command, env []string) error {
 	fmt.Printf("seed %d\n", c.Seed)
 	result, err := torture.Run(ctx, torture.Config{
 		Seed: c.Seed, For: c.For, Senders: c.Senders, Recipients: c.Recipients, Plain: c.Plain,
-		Rate: c.Rate, Window: c.Window, Faults: c.Faults, Command: command, Env: env, Folder: c.Keep,
+		Rate: c.Rate, Window: c.Window, Faults: c.Faults, Overflow: c.Overflow, Command: command, Env: env, Folder: c.Keep,
 	}, os.Stdout)
 	switch {
 	case err != nil:
@@ -120,23 +124,23 @@ func (c *runCmd) run(command, env []string) error {
 }
 
 type checkCmd struct {
-	File       string `arg:"" help:"What a failed run wrote." type:"existingfile"`
-	DropOldest bool   `help:"A full queue may drop what waits longest."`
+	File string `arg:"" help:"What a failed run wrote." type:"existingfile"`
 }
 
 func (c *checkCmd) Run() error {
-	f, err := os.Open(c.File)
+	checker, tally := torture.NewChecker(), torture.Tally{}
+	err := torture.ReadFile(c.File, func(e *torture.Event) {
+		checker.Enter(e)
+		tally.Add(e)
+	})
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	events, err := torture.ReadEvents(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
+	fmt.Println(tally.String())
+	violations := checker.Violations()
+	if err := torture.Explain(os.Stdout, c.File, violations); err != nil {
+		return err
 	}
-	fmt.Println(torture.Summary(events))
-	violations := torture.Check(events, torture.Rules{DropOldest: c.DropOldest})
-	torture.Explain(os.Stdout, events, violations)
 	if len(violations) > 0 {
 		return fmt.Errorf("the gateway broke its word %d times", len(violations))
 	}

@@ -35,6 +35,7 @@ const (
 	lateLost = iota
 	lateDelivered
 	lateExpired
+	lateSilent // nobody will know
 )
 
 var le = binary.LittleEndian

@@ -24,19 +24,23 @@ func (s *Shard) box(name string) *mailbox {
 	return s.newBox(string([]byte(name)))
 }
 
-// boxOf is box for a client that is connected.
+// boxOf is box for a client that is connected. One that has broken, and has been
+// followed by another connection already, does not take the mailbox back.
 func (s *Shard) boxOf(c *session) *mailbox {
-	if c.box == nil {
-		b := s.boxes[c.ID]
-		if b == nil {
-			if len(s.boxes) >= s.opt.Sessions && !s.evict() {
-				return nil
-			}
-			b = s.newBox(c.ID)
+	if c.box != nil {
+		return c.box
+	}
+	b := s.boxes[c.ID]
+	if b == nil {
+		if len(s.boxes) >= s.opt.Sessions && !s.evict() {
+			return nil
 		}
+		b = s.newBox(c.ID)
+	}
+	if b.conn == nil && s.dir.byID[c.ID] == c {
 		c.box, b.conn = b, c
 	}
-	return c.box
+	return b
 }
 
 // forget drops a mailbox that holds nothing.
@@ -67,7 +71,7 @@ func (s *Shard) evict() bool {
 	var oldest *mailbox
 	for range min(evictSample, len(s.boxList)) {
 		b := s.boxList[s.random.IntN(len(s.boxList))]
-		if b.idle() && (oldest == nil || b.seen < oldest.seen) {
+		if b.idle() && b.stamp != s.stamp && (oldest == nil || b.seen < oldest.seen) {
 			oldest = b
 		}
 	}
@@ -90,6 +94,7 @@ func (s *Shard) state(b *mailbox) *record.State {
 		st.Flags |= flagMixed
 	}
 	if b.conn != nil {
+		st.Flags |= flagOnline
 		for _, m := range b.conn.groups {
 			st.Groups = append(st.Groups, m.group.name)
 		}
@@ -98,4 +103,13 @@ func (s *Shard) state(b *mailbox) *record.State {
 		st.Groups = append(st.Groups, a.group.name)
 	}
 	return st
+}
+
+// noteGroups lets the log know the groups of a reliable client that have changed.
+// The client is told without waiting for that.
+func (s *Shard) noteGroups(c *session) {
+	if b := c.box; b != nil && b.reliable && b.home != 0 {
+		s.logState(b)
+		s.filling.soon = true
+	}
 }

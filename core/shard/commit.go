@@ -20,6 +20,7 @@ type commit struct {
 	fresh         []fresh
 	moves         []moved
 	number        uint64 // they count up
+	soon          bool   // something in lazy is not to wait for others
 	need          uint32 // the oldest segment that the shard needs once this is committed
 	added         uint64 // messages in the deduplication window when it began to be filled
 }
@@ -113,7 +114,7 @@ func (s *Shard) submit() {
 	switch {
 	case s.flying != nil:
 		return
-	case len(f.waits) > 0 || len(f.moves) > 0:
+	case len(f.waits) > 0 || len(f.moves) > 0 || f.soon:
 	case len(f.lazy) == 0 && len(s.settled) == 0:
 		return
 	case len(f.lazy) < lazyBytes && s.lastCommit == s.wheel.now && !s.stopped:
@@ -147,7 +148,7 @@ func (s *Shard) committed(f *commit) {
 		f.Buf, f.main, f.lazy, f.waits, f.fresh = nil, nil, nil, nil, nil // the wave is over
 	}
 	f.lazy, f.main, f.waits, f.fresh, f.moves = f.lazy[:0], f.main[:0], f.waits[:0], f.fresh[:0], f.moves[:0]
-	f.Err = nil
+	f.Err, f.soon = nil, false
 	s.spare = f
 	s.lastCommit = s.wheel.now
 	s.reap()
@@ -161,9 +162,11 @@ func (s *Shard) acceptAll(f *commit) {
 			s.eras = append(s.eras, era{f.Base.Segment, f.added})
 		}
 	}
-	safe := storedDisk // also where f had nothing to write: then it depends on the commit before
-	if len(f.Buf) > 0 && !f.Synced {
-		safe = storedOS
+	if len(f.Buf) > 0 {
+		s.safe = storedOS
+		if f.Synced {
+			s.safe = storedDisk
+		}
 	}
 	for _, t := range f.fresh {
 		if b := t.box; b.mixing != 0 && b.mixing <= f.number {
@@ -175,7 +178,7 @@ func (s *Shard) acceptAll(f *commit) {
 		if w.at >= 0 {
 			s.place(s.block(w.block).block, f.position(w.at))
 		}
-		w.stored = min(w.stored, safe)
+		w.stored = min(w.stored, s.safe)
 		s.passOn(w, f.fresh[w.first:w.first+w.count])
 	}
 	for i := range f.moves {
@@ -201,15 +204,23 @@ func (s *Shard) passOn(w *wait, to []fresh) {
 		if e.flags&entryKeyed != 0 {
 			s.conflate(b, i)
 		}
+		seq := e.seq
+		s.passing, s.passingLost = i, 0
 		end, sent := s.feed(b, i)
-		if sent && !b.reliable {
+		s.passing = 0
+		r := &s.receipts[at]
+		switch {
+		case s.passingLost != 0:
+			r.counts.Refused++
+			r.fault = max(r.fault, faultOf(s.passingLost))
+		case sent && !b.reliable:
 			c := b.conn
-			s.deliveries = append(s.deliveries, delivery{to: c, serial: c.serial, receipt: at, end: end, entry: i})
-			continue
-		}
-		s.receipts[at].counts.Queued++
-		if w.wanted {
-			s.noteLate(i, lateNote{w.from, w.slot})
+			s.deliveries = append(s.deliveries, delivery{to: c, serial: c.serial, receipt: at, end: end, entry: i, seq: seq, box: b})
+		default:
+			r.counts.Queued++
+			if w.wanted {
+				s.noteLate(i, lateNote{shard: w.from, slot: w.slot})
+			}
 		}
 	}
 }
@@ -273,6 +284,7 @@ func (s *Shard) dropLoose(b *mailbox) {
 		}
 		for i != 0 {
 			next := s.entries.At(i).next
+			delete(s.lates, i) // of a repeat, which is refused as well
 			s.unlink(b, l, before, i, false)
 			b.seq--
 			i = next

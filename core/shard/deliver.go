@@ -14,6 +14,8 @@ type delivery struct {
 	receipt int32  // index among the turn's receipts
 	end     uint64 // position in the session's outbound; 0: dropped since
 	entry   uint32 // in its mailbox; 0 if it is not kept
+	seq     uint32 // of that entry, its lower half
+	box     *mailbox
 }
 
 // receipt gathers what this shard did with one message within this turn.
@@ -204,9 +206,13 @@ func (s *Shard) settle() {
 		case d.end == 0:
 			r.counts.Refused++
 		case d.entry != 0 && (c.serial != d.serial || c.state != open || c.out != nil && c.out.written() < d.end):
+			if s.find(d.box, d.entry, d.seq) == nil {
+				r.counts.Delivered++ // it was written before the connection ended
+				break
+			}
 			r.counts.Queued++ // it waits on
-			if r.wanted && s.entries.At(d.entry).flags&entryLate == 0 {
-				s.noteLate(d.entry, lateNote{r.from, r.slot})
+			if r.wanted {
+				s.noteLate(d.entry, lateNote{shard: r.from, slot: r.slot})
 			}
 		case c.serial != d.serial || c.state == free:
 			r.counts.Offline++ // it left before the write
@@ -217,10 +223,10 @@ func (s *Shard) settle() {
 		default:
 			r.counts.Queued++
 			if r.wanted {
-				c.out.noteLate(d.end, lateNote{r.from, r.slot})
+				c.out.noteLate(d.end, lateNote{shard: r.from, slot: r.slot})
 			}
 		}
-		d.to = nil
+		d.to, d.box = nil, nil
 	}
 	s.deliveries = s.deliveries[:0]
 	for i := range s.receipts {

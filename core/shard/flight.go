@@ -14,6 +14,7 @@ type flight struct {
 	late    uint32 // recipients whose receipt is still to come
 	lost    uint32 // recipients that will never give one
 	expired bool   // ... because it waited too long for one of them
+	silent  bool   // ... and nobody knows of one
 	stored  stored // by the shards that have reported: the least
 	fault   fault  // why a recipient was refused
 	counts  wire.Counts
@@ -88,9 +89,14 @@ func (s *Shard) report(slot uint32, c wire.Counts, kept stored, why fault) {
 // reportLate takes the receipt of one recipient that had to wait.
 func (s *Shard) reportLate(slot uint32, outcome byte) {
 	f := &s.flights.slots[slot]
-	if outcome != lateDelivered {
+	switch outcome {
+	case lateSilent:
+		f.silent = true
+	case lateExpired:
 		f.lost++
-		f.expired = f.expired || outcome == lateExpired
+		f.expired = true
+	case lateLost:
+		f.lost++
 	}
 	if f.shards > 0 {
 		f.late++ // counted when the first reports are in
@@ -134,6 +140,9 @@ func (s *Shard) answer(f *flight) {
 func (s *Shard) answerLate(f *flight) {
 	c := s.sessions.find(f.sender, f.serial)
 	if c == nil || c.state != open || len(f.id) == 0 {
+		return
+	}
+	if f.silent && f.lost == 0 {
 		return
 	}
 	if f.expired {

@@ -100,6 +100,9 @@ func (s *Shard) greet(c *session) {
 			break
 		}
 	}
+	if len(hello.Joins) > 0 {
+		s.noteGroups(c)
+	}
 }
 
 // turnAway closes a client that arrived while the gateway shuts down.

@@ -48,6 +48,7 @@ type mailbox struct {
 const (
 	flagReliable = 1 << iota
 	flagMixed
+	flagOnline // it is connected
 )
 
 // lane is the messages of one priority in the order of their seqs: a list of

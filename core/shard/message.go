@@ -170,6 +170,9 @@ func (s *Shard) commit(c *session, m *core.Message) {
 		for _, g := range e.Leaves {
 			s.dir.leave(c, g)
 		}
+		if len(e.Joins)+len(e.Leaves) > 0 {
+			s.noteGroups(c)
+		}
 	}
 	if len(e.Replies) > 0 && c != nil && c.state == open {
 		for _, data := range e.Replies {
@@ -228,6 +231,7 @@ func (s *Shard) membership(c *session, f *wire.Frame) {
 		for _, g := range s.groups {
 			s.dir.leave(c, g)
 		}
+		s.noteGroups(c)
 		s.text = wire.AppendGroupsAck(s.text[:0], f.ID, f.Type, f.Groups)
 		s.send(c, s.text)
 		return
@@ -250,6 +254,7 @@ func (s *Shard) membership(c *session, f *wire.Frame) {
 		s.tooManyGroups(c, f.ID)
 		return
 	}
+	s.noteGroups(c)
 	s.text = wire.AppendGroupsAck(s.text[:0], f.ID, f.Type, f.Groups)
 	s.send(c, s.text)
 }

@@ -63,6 +63,7 @@ type mark struct {
 type lateNote struct {
 	shard *Shard
 	slot  uint32
+	next  *lateNote // who else waits for it, since it came again; kept messages only
 }
 
 // footprint is how many bytes o keeps from the collector.

@@ -20,6 +20,7 @@ type Recovery struct {
 	oldest  uint32 // segments
 	newest  uint32
 	touched []*Shard // by the record at hand
+	lapsed  map[*mailbox]lapse
 	Records int
 }
 
@@ -34,7 +35,7 @@ func (set *Set) Recover(now int64) *Recovery {
 	for _, s := range set.all {
 		s.unixMillis = now * 1000
 	}
-	return &Recovery{set: set, epochs: map[uint64]owned{}, now: now, clean: true}
+	return &Recovery{set: set, epochs: map[uint64]owned{}, now: now, clean: true, lapsed: map[*mailbox]lapse{}}
 }
 
 // Record takes one record of the log, in order. What is none is left out: the
@@ -63,7 +64,7 @@ func (r *Recovery) Record(at journal.Position, batchMillis int64, b []byte) {
 	case record.Gone:
 		if o, ok := r.epochs[rec.Epoch]; ok {
 			o.box.last = at.Segment
-			o.shard.recoverGone(o.box, rec)
+			r.gone(o)
 		}
 	case record.Session:
 		r.session(at)
@@ -114,6 +115,33 @@ func (r *Recovery) message(at journal.Position, batchMillis int64) {
 	}
 }
 
+// lapse is a mailbox of which messages are to be taken out that will never be
+// delivered: together, when they are many or at the end.
+type lapse struct {
+	shard *Shard
+	at    int32 // the count of messages at which it is done
+}
+
+// gone notes what will never be delivered.
+func (r *Recovery) gone(o owned) {
+	for _, span := range r.read.Ranges {
+		o.box.rememberRange(span, r.read.Cause)
+	}
+	l, known := r.lapsed[o.box]
+	if !known {
+		l = lapse{o.shard, o.box.count + lapseMany}
+	}
+	if o.box.count >= l.at {
+		o.shard.dropCovered(o.box)
+		l.at = 2*o.box.count + lapseMany
+	}
+	r.lapsed[o.box] = l
+}
+
+// lapseMany is how many messages a mailbox holds at least before those that will
+// never be delivered are looked for.
+const lapseMany = 4096
+
 func (r *Recovery) session(at journal.Position) {
 	st := &r.read.State
 	s := r.set.owner(st.Name)
@@ -128,6 +156,9 @@ func (r *Recovery) session(at journal.Position) {
 	b.seq = max(b.seq, st.Seq)
 	b.reliable, b.mixed = st.Flags&flagReliable != 0, st.Flags&flagMixed != 0
 	b.seen = st.Seen
+	if st.Flags&flagOnline != 0 {
+		b.seen = r.now // it was here when the process ended
+	}
 	s.recoverSpans(b, st)
 	s.dir.present(b)
 	for _, name := range st.Groups {
@@ -139,9 +170,16 @@ func (r *Recovery) session(at journal.Position) {
 // cannot rely on what they know get another epoch. damaged are the places at
 // which the log has lost records.
 func (r *Recovery) End(damaged []journal.Position) {
+	for b, l := range r.lapsed {
+		l.shard.dropCovered(b)
+	}
 	cut := r.sync != core.SyncCommit && !r.clean && r.Records > 0
 	for _, s := range r.set.all {
 		s.head = r.newest
+		s.safe = storedDisk
+		if r.sync != core.SyncCommit {
+			s.safe = storedOS
+		}
 		s.oldestHome = max(1, r.newest)
 		for _, b := range s.boxList {
 			s.oldestHome = min(s.oldestHome, max(1, b.home))

@@ -18,49 +18,61 @@ func (s *Shard) repeated(k *keeping, b *mailbox, mark uint32) {
 	if mark&markDisk == 0 {
 		w.stored = storedMemory
 	}
+	w.stored = min(w.stored, s.safe)
+	i, waits := s.waiting(b, mark)
 	switch {
 	case mark&markExpired != 0:
 		k.refuse(faultExpired)
 	case mark&markLost != 0:
 		k.refuse(faultLost)
-	case s.isWaiting(b, mark):
+	case waits:
 		w.counts.Queued++
 		if back := (uint32(b.seq) - mark) & markSeq; back < uint32(b.loose) {
 			w.loose++
 			k.known = true // its outcome is not known before the commit is
+		}
+		if who := (lateNote{shard: k.from, slot: k.slot}); k.wanted && i != 0 {
+			s.noteLate(i, who)
+		} else if k.wanted {
+			s.tellLate(who, lateSilent)
 		}
 	default:
 		w.counts.Delivered++
 	}
 }
 
-// waitLook is how many messages are looked at to find out whether one waits.
+// waitLook is how many messages are looked at to find one that waits.
 const waitLook = 1024
 
-// isWaiting reports whether the message with this mark still waits; among very
-// many it may say so of one that was settled out of order.
-func (s *Shard) isWaiting(b *mailbox, mark uint32) bool {
+// waiting reports whether the message with this mark still waits, and where. Among
+// very many it may say so, without the place, of one that was settled out of
+// order.
+func (s *Shard) waiting(b *mailbox, mark uint32) (i uint32, waits bool) {
 	if b.count == 0 {
-		return false
+		return 0, false
 	}
 	back := uint64((uint32(b.seq) - mark) & markSeq) // how many were given since
-	if back < uint64(b.loose) {
-		return true
-	}
 	if back > b.seq || b.seq-back <= b.upto {
-		return false
+		return 0, false
 	}
-	found, looked := false, 0
+	looked := 0
 	b.lanes(func(l *lane) {
-		for i := l.first; i != 0 && !found; i = s.entries.At(i).next {
-			if looked++; looked > waitLook {
-				found = true
-				return
+		for at := l.first; at != 0 && i == 0 && looked < waitLook; at = s.entries.At(at).next {
+			looked++
+			if (s.entries.At(at).seq^mark)&markSeq == 0 {
+				i = at
 			}
-			found = (s.entries.At(i).seq^mark)&markSeq == 0
 		}
 	})
-	return found
+	return i, i != 0 || looked == waitLook
+}
+
+// faultOf is what a sender is told of a loss.
+func faultOf(cause record.Cause) fault {
+	if cause == record.Expired {
+		return faultExpired
+	}
+	return faultLost
 }
 
 // noteLoss lets repeats of e's message know that it will not reach b. Where its

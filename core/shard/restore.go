@@ -109,13 +109,6 @@ func (s *Shard) recoverAck(b *mailbox, rec *record.Record) {
 	s.forgetOwed()
 }
 
-func (s *Shard) recoverGone(b *mailbox, rec *record.Record) {
-	for _, r := range rec.Ranges {
-		b.rememberRange(r, rec.Cause)
-	}
-	s.dropCovered(b)
-}
-
 func (s *Shard) recoverSpans(b *mailbox, st *record.State) {
 	s.settleUpto(b, st.Upto, nil, true)
 	for _, span := range st.Spans {
@@ -136,16 +129,22 @@ func (s *Shard) forgetOwed() {
 // dropCovered takes out the messages that spans say do not wait any more.
 func (s *Shard) dropCovered(b *mailbox) {
 	b.lanes(func(l *lane) {
-		before := uint32(0)
+		before, spans := uint32(0), b.spans
 		for i := l.first; i != 0; {
-			next := s.entries.At(i).next
 			e := s.entries.At(i)
-			if cause, done := b.outcome(b.whole(e)); done {
-				if cause != 0 {
+			next, seq := e.next, b.whole(e)
+			for len(spans) > 0 && spans[0].To < seq {
+				spans = spans[1:]
+			}
+			switch {
+			case len(spans) > 0 && seq >= spans[0].From:
+				if cause := spans[0].Cause; cause != 0 {
 					s.noteLoss(b, e, cause)
 				}
 				s.unlink(b, l, before, i, false)
-			} else {
+			case seq <= b.upto:
+				s.unlink(b, l, before, i, false)
+			default:
 				before = i
 			}
 			i = next

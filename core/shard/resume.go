@@ -212,16 +212,23 @@ func (s *Shard) overdue(c *session) bool {
 
 // noteLate remembers who waits for the receipt of entry i.
 func (s *Shard) noteLate(i uint32, who lateNote) {
-	s.entries.At(i).flags |= entryLate
+	e := s.entries.At(i)
+	if e.flags&entryLate != 0 {
+		first := s.lates[i]
+		who.next = &first
+	}
+	e.flags |= entryLate
 	s.lates[i] = who
 }
 
-// answerFor tells the sender of entry i what became of it: it was delivered if
+// answerFor tells the senders of entry i what became of it: it was delivered if
 // cause is 0.
 func (s *Shard) answerFor(i uint32, cause record.Cause) {
 	who := s.lates[i]
 	delete(s.lates, i)
-	s.tellLate(who, lateOutcome(cause))
+	for at := &who; at != nil; at = at.next {
+		s.tellLate(*at, lateOutcome(cause))
+	}
 }
 
 func lateOutcome(cause record.Cause) byte {

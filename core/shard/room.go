@@ -102,6 +102,9 @@ func (s *Shard) lose(b *mailbox, l *lane, before, i uint32, cause record.Cause) 
 	if e.flags&entryLate != 0 {
 		s.answerFor(i, cause)
 	}
+	if i == s.passing {
+		s.passingLost = cause
+	}
 	s.noteLoss(b, e, cause)
 	s.unlink(b, l, before, i, false)
 	b.remember(seq, cause)

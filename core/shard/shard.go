@@ -87,7 +87,7 @@ type Shard struct {
 	added    uint64 // to seen, ever
 	eras     []era
 	segments tally
-	lates    map[uint32]lateNote // by entry
+	lates    map[uint32]lateNote // by entry; one leads to the next
 	sweep    sweep
 	random   *rand.Rand
 
@@ -98,6 +98,7 @@ type Shard struct {
 	oldestHome             uint32        // of the mailboxes, as of the last round of sweep
 	needed                 atomic.Uint32 // the oldest segment that the shard needs
 	lastCommit             uint32        // tick
+	safe                   stored        // how well what the log has is kept, as of the last commit
 
 	peers      []peer
 	returned   stack     // batches that peers have unpacked
@@ -106,23 +107,25 @@ type Shard struct {
 	blankCount int       // ... and how many
 
 	// The turn.
-	turn       uint32
-	stamp      uint32 // of the message being given
-	unixMillis int64
-	stuck      bool     // a peer is too far behind: no socket is read
-	consuming  *session // whose input consume is at: that buffer must stay as it is
-	dirty      []*session
-	doomed     []*session
-	ready      []readyRef
-	readyNow   []readyRef
-	deliveries []delivery
-	receipts   []receipt
-	given      int // messages given to mailboxes
-	hungry     []*mailbox
-	settled    []*mailbox // whose acknowledgements are not in the log yet
-	untold     []untold
-	composed   arena.Ref // the block of which envelope is the body; 0 for none
-	recovering arena.Ref // the block of the record that is recovered
+	turn        uint32
+	stamp       uint32 // of the message being given
+	unixMillis  int64
+	stuck       bool     // a peer is too far behind: no socket is read
+	consuming   *session // whose input consume is at: that buffer must stay as it is
+	dirty       []*session
+	doomed      []*session
+	ready       []readyRef
+	readyNow    []readyRef
+	deliveries  []delivery
+	receipts    []receipt
+	given       int // messages given to mailboxes
+	hungry      []*mailbox
+	settled     []*mailbox // whose acknowledgements are not in the log yet
+	untold      []untold
+	passing     uint32       // the entry that is passed on ...
+	passingLost record.Cause // ... and why it was lost meanwhile
+	composed    arena.Ref    // the block of which envelope is the body; 0 for none
+	recovering  arena.Ref    // the block of the record that is recovered
 
 	// Buffers that every message uses again.
 	buf       []byte // what a socket read returns

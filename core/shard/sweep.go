@@ -197,6 +197,10 @@ func (s *Shard) arrive(f *commit, m *moved) {
 			ref, ok = s.newBlock(&l, true)
 		}
 		if !ok {
+			if e.flags&entryKeyed != 0 {
+				s.forgetKey(b, m.entry, e) // the key goes with the content
+				e.flags &^= entryKeyed
+			}
 			ref = s.newHead(blk.size, s.expiry(old), s.senders.all[blk.sender].name)
 		}
 		s.block(ref).refs = 1

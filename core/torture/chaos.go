@@ -17,8 +17,9 @@ type chaos struct {
 	history *History
 	clients []*client // whose connections may be cut, and who may stall
 	waiting []*client // those of them for whom messages wait while they are away
-	scripts string    // folder
-	data    string    // folder
+	bounds  bounds
+	scripts string // folder
+	data    string // folder
 
 	revision int
 	mends    []mend
@@ -119,13 +120,22 @@ func (c *chaos) cause(fault string) error {
 	case FaultKill:
 		return c.kill()
 	case FaultCut:
-		c.disturb(FaultCut, cut, 3*time.Second)
+		c.disturb(FaultCut, cut, 3*time.Second, c.clients)
+		if c.bounds.bounded() {
+			c.disturb(FaultCut, cut, 8*time.Second, c.waiting) // so that the bounds are reached
+		}
 	case FaultStall:
-		c.disturb(FaultStall, stall, 5*time.Second)
+		c.disturb(FaultStall, stall, 5*time.Second, c.clients)
+	case FaultForget:
+		c.disturb(FaultForget, forget, time.Second, c.waiting)
+	case FaultRoom:
+		return c.last(FaultRoom, fmt.Sprintf("room %d", c.rng.IntN(64<<10)), "room off")
+	case FaultShort:
+		return c.last(FaultShort, fmt.Sprintf("short %d", 1+c.rng.IntN(4)), "short off")
 	case FaultFull:
 		return c.last(FaultFull, "full on", "full off")
 	case FaultSync:
-		return c.last(FaultSync, fmt.Sprintf("sync fail %d", 1+c.rng.IntN(3)), "sync off")
+		return c.last(FaultSync, fmt.Sprintf("sync %d", 1+c.rng.IntN(3)), "sync off")
 	case FaultSave:
 		return c.save()
 	}
@@ -166,10 +176,10 @@ func (c *chaos) kill() error {
 }
 
 // disturb has some clients do a deed for a while.
-func (c *chaos) disturb(fault string, deed deed, most time.Duration) {
+func (c *chaos) disturb(fault string, deed deed, most time.Duration, among []*client) {
 	last := time.Duration(0)
-	for range 1 + c.rng.IntN(max(1, len(c.clients)/4)) {
-		client := c.clients[c.rng.IntN(len(c.clients))]
+	for range 1 + c.rng.IntN(max(1, len(among)/4)) {
+		client := among[c.rng.IntN(len(among))]
 		if deed == stall || c.rng.IntN(2) == 0 {
 			last = c.between(0, most)
 		}
@@ -212,7 +222,7 @@ func (c *chaos) save() error {
 // write saves a script and waits until it is live.
 func (c *chaos) write(v variant) error {
 	c.revision++
-	if err := save(c.scripts, script(c.revision, v)); err != nil {
+	if err := save(c.scripts, script(c.revision, v, c.bounds)); err != nil {
 		return err
 	}
 	return c.child.tell("reload")

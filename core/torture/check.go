@@ -2,13 +2,9 @@ package torture
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
-
-// Rules are the settings of the gateway that decide what is legitimate.
-type Rules struct {
-	DropOldest bool // a full queue may drop what waits longest
-}
 
 // Violation is one rule that the gateway broke.
 type Violation struct {
@@ -24,6 +20,8 @@ const (
 	RuleOnce     = "once"     // behind the SDK's rules a message is seen once
 	RuleOrder    = "order"    // per sender, recipient and priority
 	RuleAnswer   = "answer"   // each attempt is answered, once
+	RuleReceipt  = "receipt"  // so is the wish for a receipt, as long as the sender stays
+	RuleRefused  = "refused"  // nothing is kept of what was refused, and there is a reason to
 	RuleOrigin   = "origin"   // what arrives was sent, to this client, with these bytes
 	RuleDelivery = "delivery" // delivered means received
 	RuleGap      = "gap"      // gaps have a legitimate cause
@@ -42,182 +40,116 @@ const maxGap = 1 << 20
 // Check holds a whole history against the rules and returns what breaks them,
 // nothing for a good one. The history must have been brought to rest: after the
 // last fault all messages were answered and all that was pending was delivered.
-func Check(events []Event, rules Rules) []Violation {
-	l := newLedger(events, rules)
+func Check(events []Event) []Violation {
+	c := NewChecker()
 	for i := range events {
-		l.enter(&events[i])
+		c.Enter(&events[i])
 	}
-	l.checkAnswered()
-	l.checkKept()
-	l.checkSeqs()
-	l.checkOrder(events)
-	return l.violations
+	return c.Violations()
 }
 
-type key struct{ from, id string }
-
-// message is what the history says of one message.
-type message struct {
-	key
-	sent     *Event // its first attempt
-	attempts []attempt
-	outcomes int           // second answers, to the receipts that were asked for
-	refusals int           // answers that were errors
-	open     bool          // the last attempt has no final answer
-	kept     time.Duration // when it was first told to be stored safely; never if not
-	answered time.Duration // when it was first told anything but an error
-	owed     int           // how many recipients an ack promised, at the most
-	seen     []seen
-}
-
-// attempt is one time that a message was sent. It ends with an answer or with
-// the connection.
-type attempt struct {
-	at, answered, closed time.Duration
-}
-
-// seen is what one recipient got of a message.
-type seen struct {
-	client  string
-	first   time.Duration // of any reception
-	visible time.Duration // of the first one that the SDK's rules let through
-	passing bool          // that one had no seq: the gateway does not know it when it comes again
-}
-
-// never is later than all events.
-const never = time.Duration(1<<63 - 1)
-
-func (m *message) at(client string) *seen {
-	for i := range m.seen {
-		if m.seen[i].client == client {
-			return &m.seen[i]
-		}
-	}
-	return nil
-}
-
-func (m *message) visibleAt(client string) bool {
-	s := m.at(client)
-	return s != nil && s.visible != never
-}
-
-// lifetime is from the first attempt to the last answer or, without one, the
-// end.
-func (m *message) lifetime() (from, to time.Duration) {
-	last := m.attempts[len(m.attempts)-1]
-	return m.sent.At, last.answered
-}
-
-// ledger is the history, sorted by messages and recipients.
-type ledger struct {
-	rules      Rules
+// Checker holds a history against the rules while it goes on: it keeps what it
+// needs of each message and seq, and no events.
+type Checker struct {
+	overflow   string // the policy, "" where nothing is bounded
 	faults     faultTimes
 	messages   map[key]*message
-	ordered    []*message            // by their first attempts
-	open       map[string][]*message // by sender: sent and not answered
+	ordered    []*message               // by their first attempts
+	open       map[string][]*message    // by sender: sent and not answered
+	left       map[string]time.Duration // by sender: the last end of a connection
 	recipients map[string]*recipient
+	rest       bool // the run has come to rest: connections end in order
 	violations []Violation
 }
 
-func newLedger(events []Event, rules Rules) *ledger {
-	return &ledger{
-		rules: rules, faults: readFaults(events),
-		messages: map[key]*message{}, open: map[string][]*message{}, recipients: map[string]*recipient{},
+// NewChecker makes a Checker of an empty history.
+func NewChecker() *Checker {
+	return &Checker{
+		faults:   faultTimes{spans: map[string][]span{}},
+		messages: map[key]*message{}, open: map[string][]*message{}, left: map[string]time.Duration{}, recipients: map[string]*recipient{},
 	}
 }
 
-func (l *ledger) violated(rule string, m *message, client, format string, args ...any) {
+// Violations are those of the history so far, if it is over. It may go on all
+// the same.
+func (c *Checker) Violations() []Violation {
+	entered := len(c.violations)
+	c.checkAnswered()
+	c.checkKept()
+	c.checkReceipts()
+	c.checkSeqs()
+	c.checkOrder()
+	all := slices.Clone(c.violations)
+	c.violations = c.violations[:entered:entered]
+	return all
+}
+
+func (c *Checker) violated(rule string, m *message, client, format string, args ...any) {
 	v := Violation{Rule: rule, Client: client, Text: fmt.Sprintf(format, args...)}
 	if m != nil {
 		v.From, v.ID = m.from, m.id
 	}
-	l.violations = append(l.violations, v)
+	c.violations = append(c.violations, v)
 }
 
-// enter notes one event, and checks what can be checked at that moment.
-func (l *ledger) enter(e *Event) {
+// Enter notes one event, and checks what can be checked at that moment. It does
+// not keep e.
+func (c *Checker) Enter(e *Event) {
 	switch e.Kind {
 	case Opened:
-		l.recipient(e.Client).plain = e.Plain
+		c.recipient(e.Client).plain = e.Plain
 	case Closed:
-		for _, m := range l.open[e.Client] {
-			m.attempts[len(m.attempts)-1].closed = e.At
-		}
-		delete(l.open, e.Client)
+		c.closed(e)
 	case Sent:
-		l.sent(e)
+		c.sent(e)
 	case Told:
-		l.told(e)
+		c.told(e)
 	case Refused:
-		l.refused(e)
+		c.refused(e)
 	case Greeted:
-		l.greeted(e)
+		c.greeted(e)
+	case Forgot:
+		c.recipient(e.Client).forgot = true
 	case Received:
-		l.received(e)
+		c.received(e)
 	case Gapped:
-		l.gapped(e)
+		c.gapped(e)
+	case Acked:
+		c.acked(e)
 	case Broken:
-		l.violated(RuleWire, nil, e.Client, "%s", e.Text)
+		c.violated(RuleWire, nil, e.Client, "%s", e.Text)
 	case Fault:
+		c.faults.enter(e)
+		c.rest = c.rest || e.Code == faultRest
+	case Bounded:
+		c.overflow = e.Code
 	default:
-		l.violated(RuleWire, nil, e.Client, "an event of the unknown kind %q", e.Kind)
+		c.violated(RuleWire, nil, e.Client, "an event of the unknown kind %q", e.Kind)
 	}
 }
 
-// faultTimes says when which faults were in force.
-type faultTimes struct {
-	spans map[string][]span
-	kills []time.Duration
-	flips []time.Duration
+// closed ends what belongs to a connection.
+func (c *Checker) closed(e *Event) {
+	if c.rest {
+		return
+	}
+	for _, m := range c.open[e.Client] {
+		m.last().closed = e.At
+	}
+	delete(c.open, e.Client)
+	c.left[e.Client] = e.At
+	if r := c.recipients[e.Client]; r != nil && !r.plain {
+		r.acked = settled{} // what it said may not have come
+	}
 }
 
-type span struct{ from, to time.Duration }
-
-func readFaults(events []Event) faultTimes {
-	f := faultTimes{spans: map[string][]span{}}
-	for i := range events {
-		e := &events[i]
-		if e.Kind != Fault {
-			continue
-		}
-		spans := f.spans[e.Code]
-		switch {
-		case e.Code == FaultKill:
-			f.kills = append(f.kills, e.At)
-		case e.Code == FaultFlip:
-			f.flips = append(f.flips, e.At)
-		case e.Text == "on":
-			f.spans[e.Code] = append(spans, span{e.At, never})
-		case e.Text == "off" && len(spans) > 0 && spans[len(spans)-1].to == never:
-			spans[len(spans)-1].to = e.At
-		}
-	}
-	return f
-}
-
-// during reports whether the named fault was in force at any time from from to
-// to.
-func (f *faultTimes) during(name string, from, to time.Duration) bool {
-	for _, s := range f.spans[name] {
-		if s.from <= to && s.to >= from {
-			return true
-		}
-	}
-	return false
-}
-
-func between(times []time.Duration, from, to time.Duration) bool {
-	for _, t := range times {
-		if t >= from && t <= to {
-			return true
-		}
-	}
-	return false
+// drops reports whether the policy lets the oldest make room.
+func (c *Checker) drops() bool {
+	return c.overflow == OverflowDropOldest || c.overflow == OverflowConflate
 }
 
 // weak reports whether the message may have passed scripts that keep nothing on
 // disk.
-func (l *ledger) weak(m *message) bool {
-	from, to := m.lifetime()
-	return l.faults.during(faultWeak, from, to)
+func (c *Checker) weak(m *message) bool {
+	return c.faults.during(faultWeak, m.sent.at, m.last().answered)
 }

@@ -119,7 +119,7 @@ func (g *fake) command(text string) {
 		g.reload()
 	case text == "full on":
 		g.set("storage_full")
-	case strings.HasPrefix(text, "sync fail"):
+	case strings.HasPrefix(text, "sync ") && !strings.HasSuffix(text, "off"):
 		g.set("storage_failed")
 	case strings.HasSuffix(text, "off"):
 		g.set("")

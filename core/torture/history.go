@@ -4,85 +4,80 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"sync"
 	"time"
 )
 
-// History gathers the events of all clients. Its methods may be called from any
-// goroutine.
+// History gathers the events of all clients in a file, and hands each to a
+// Checker: none stays in memory. Its methods may be called from any goroutine.
 type History struct {
 	began time.Time
 
-	mu     sync.Mutex
-	events []Event
+	mu      sync.Mutex
+	file    *os.File
+	out     *bufio.Writer
+	lines   *json.Encoder
+	err     error // the first of writing
+	checker *Checker
+	tally   Tally
+	events  int
+	moved   time.Duration // when a message last made progress, or a fault came or went
 }
 
-// NewHistory begins an empty history now.
-func NewHistory() *History { return &History{began: time.Now()} }
+// NewHistory begins an empty history now, in a new file of JSON lines.
+func NewHistory(path string) (*History, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	out := bufio.NewWriterSize(f, 1<<20)
+	return &History{began: time.Now(), file: f, out: out, lines: json.NewEncoder(out), checker: NewChecker()}, nil
+}
 
 // Add appends e and sets its time. So the order of events is that of their
 // times, and what one client caused another to note stands behind the cause.
 func (h *History) Add(e Event) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	e.At = time.Since(h.began)
-	h.events = append(h.events, e)
-	h.mu.Unlock()
+	if err := h.lines.Encode(&e); err != nil && h.err == nil {
+		h.err = err
+	}
+	h.checker.Enter(&e)
+	h.tally.Add(&e)
+	h.events++
+	switch e.Kind {
+	case Received, Told, Gapped, Refused, Fault:
+		h.moved = e.At
+	}
 }
 
-// Events returns what there is so far; the caller must not change it.
-func (h *History) Events() []Event {
+// progress is how many events there are, and for how long nothing has moved.
+func (h *History) progress() (events int, silence time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.events[:len(h.events):len(h.events)]
+	return h.events, time.Since(h.began) - h.moved
 }
 
-// latest is how many events there are, and when the last one of a kind came.
-func (h *History) latest(kinds ...Kind) (n int, at time.Duration) {
-	events := h.Events()
-	for i := len(events) - 1; i >= 0; i-- {
-		for _, k := range kinds {
-			if events[i].Kind == k {
-				return len(events), events[i].At
-			}
-		}
-	}
-	return len(events), 0
+// violations is what the history up to now breaks, as if it ended here. Nobody
+// can add to it meanwhile.
+func (h *History) violations() []Violation {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.checker.Violations()
 }
 
-// now is the time of an event that would be added now.
-func (h *History) now() time.Duration { return time.Since(h.began) }
-
-// WriteFile writes events as JSON lines.
-func WriteFile(path string, events []Event) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	enc := json.NewEncoder(w)
-	for i := range events {
-		if err = enc.Encode(&events[i]); err != nil {
-			break
-		}
-	}
-	return errors.Join(err, w.Flush(), f.Close())
+// summary is that of the events so far.
+func (h *History) summary() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tally.String()
 }
 
-// ReadEvents reads what WriteFile wrote.
-func ReadEvents(r io.Reader) ([]Event, error) {
-	dec := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
-	var events []Event
-	for {
-		var e Event
-		switch err := dec.Decode(&e); err {
-		case nil:
-			events = append(events, e)
-		case io.EOF:
-			return events, nil
-		default:
-			return events, err
-		}
-	}
+// Close brings everything into the file; nothing may be added after it.
+func (h *History) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return errors.Join(h.err, h.out.Flush(), h.file.Close())
 }

@@ -15,8 +15,9 @@ type order struct {
 type deed uint8
 
 const (
-	cut   deed = iota // reset the connection, and come back after the time
-	stall             // do not read for the time
+	cut    deed = iota // reset the connection, and come back after the time
+	forget             // likewise, without the epoch; for recipients
+	stall              // do not read for the time
 )
 
 // client is what senders and recipients have in common.

@@ -67,7 +67,11 @@ func (r *Recipient) serve(ctx context.Context, l *link) (away time.Duration) {
 		case <-ctx.Done():
 			return 0
 		case o := <-r.orders:
-			if o.deed == cut {
+			switch o.deed {
+			case forget:
+				r.forget()
+				fallthrough
+			case cut:
 				abruptly, reason = true, "cut"
 				return o.last
 			}
@@ -92,10 +96,8 @@ func (r *Recipient) serve(ctx context.Context, l *link) (away time.Duration) {
 func (r *Recipient) hello(l *link) error {
 	hello := map[string]any{"type": typeHello}
 	if r.epoch != "" {
-		hello["epoch"], hello["seq"] = r.epoch, r.settled.upTo
-		if len(r.settled.above) > 0 {
-			hello["also"] = r.settled.above
-		}
+		hello["epoch"] = r.epoch
+		r.settle(hello)
 	}
 	if err := l.send(encode(hello)); err != nil || len(r.groups) == 0 {
 		return err
@@ -108,11 +110,28 @@ func (r *Recipient) ack(l *link) error {
 		return nil
 	}
 	r.unacked = 0
-	ack := map[string]any{"type": typeAck, "seq": r.settled.upTo}
-	if len(r.settled.above) > 0 {
-		ack["also"] = r.settled.above
-	}
+	ack := map[string]any{"type": typeAck}
+	r.settle(ack)
 	return l.send(encode(ack))
+}
+
+// settle says in a frame what is settled, and notes that.
+func (r *Recipient) settle(frame map[string]any) {
+	frame["seq"] = r.settled.upTo
+	if len(r.settled.above) > 0 {
+		frame["also"] = r.settled.above
+	}
+	r.history.Add(Event{Kind: Acked, Client: r.id, Epoch: r.epoch, Seq: r.settled.upTo, Also: r.settled.above})
+}
+
+// forget loses the epoch, as an application does that did not save it. What came
+// is still known by its sender and messageId.
+func (r *Recipient) forget() {
+	if r.epoch == "" {
+		return
+	}
+	r.epoch = ""
+	r.history.Add(Event{Kind: Forgot, Client: r.id})
 }
 
 // take follows one frame. What it means is in the history before anything is

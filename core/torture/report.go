@@ -28,38 +28,42 @@ const (
 	maxStory  = 40 // events of one message
 )
 
-// Explain writes the violations, and under each all that the history says of
-// its message.
-func Explain(w io.Writer, events []Event, violations []Violation) {
+// Explain writes the violations, and under each all that the history in the file
+// at path says of its message.
+func Explain(w io.Writer, path string, violations []Violation) error {
 	counts := map[string]int{}
+	var shown []Violation
 	for _, v := range violations {
-		if counts[v.Rule]++; counts[v.Rule] > maxOfRule {
-			continue
+		if counts[v.Rule]++; counts[v.Rule] <= maxOfRule {
+			shown = append(shown, v)
 		}
-		fmt.Fprintf(w, "VIOLATION %s\n", v)
-		if v.ID == "" {
-			continue
+	}
+	stories := make([][]string, len(shown))
+	err := ReadFile(path, func(e *Event) {
+		for i := range shown {
+			if n := len(stories[i]); shown[i].ID != "" && n <= maxStory && e.concerns(&shown[i]) {
+				stories[i] = append(stories[i], e.String())
+			}
 		}
-		shown := 0
-		for i := range events {
-			if !events[i].concerns(v) {
-				continue
+	})
+	for i := range shown {
+		fmt.Fprintf(w, "VIOLATION %s\n", shown[i])
+		for n, line := range stories[i] {
+			if n == maxStory {
+				line = "..."
 			}
-			if shown++; shown > maxStory {
-				fmt.Fprintf(w, "    ...\n")
-				break
-			}
-			fmt.Fprintf(w, "    %s\n", &events[i])
+			fmt.Fprintf(w, "    %s\n", line)
 		}
 	}
 	for _, rule := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(w, "%s: broken %d times\n", rule, counts[rule])
 	}
+	return err
 }
 
 // concerns reports whether the event is about the message of v, or about what
 // happened to the gateway and to v's recipient meanwhile.
-func (e *Event) concerns(v Violation) bool {
+func (e *Event) concerns(v *Violation) bool {
 	switch e.Kind {
 	case Sent, Told, Refused:
 		return e.Client == v.From && e.ID == v.ID
@@ -67,8 +71,12 @@ func (e *Event) concerns(v Violation) bool {
 		return e.From == v.From && e.ID == v.ID
 	case Fault:
 		return e.Code == FaultKill || e.Code == FaultFlip || e.Code == faultWeak
-	case Greeted, Gapped:
+	case Greeted, Forgot:
 		return e.Client == v.Client
+	case Gapped: // where there is no room they would fill the story
+		return e.Client == v.Client && e.Cause != causeOverflow && e.Cause != causeConflated
+	case Bounded:
+		return true
 	case Closed:
 		return e.Client == v.From || e.Client == v.Client
 	}
@@ -91,6 +99,7 @@ func (e *Event) String() string {
 		fmt.Fprintf(&b, " to=%s:%s", e.To.Kind, e.To.Name)
 		field("members", strings.Join(e.To.Members, ","), e.To.Kind != ToClient)
 	}
+	field("key", e.Key, e.Key != "")
 	field("priority", e.Priority, e.Priority > 0)
 	field("ttl", e.TTL, e.TTL > 0)
 	field("receipt", true, e.Receipt)
@@ -102,6 +111,7 @@ func (e *Event) String() string {
 	field("epoch", e.Epoch, e.Epoch != "")
 	field("seq", e.Seq, e.Seq > 0 || e.Kind == Greeted)
 	field("upto", e.UpTo, e.UpTo > 0)
+	field("also", e.Also, len(e.Also) > 0)
 	field("last", e.Last, e.Kind == Greeted)
 	field("recovered", e.Recovered, e.Kind == Greeted)
 	field("repeat", true, e.Repeat)
@@ -109,59 +119,4 @@ func (e *Event) String() string {
 	field("code", e.Code, e.Code != "")
 	field("text", e.Text, e.Text != "")
 	return b.String()
-}
-
-// Summary says in a few lines what a history holds.
-func Summary(events []Event) string {
-	counts := map[string]int{}
-	count := func(word string) { counts[word]++ }
-	first := map[key]bool{}
-	for i := range events {
-		e := &events[i]
-		switch e.Kind {
-		case Sent:
-			if k := (key{e.Client, e.ID}); !first[k] {
-				first[k] = true
-				count("messages")
-			} else {
-				count("sent again")
-			}
-		case Told:
-			count("told " + e.Stored + " " + e.Status)
-		case Refused:
-			count("refused " + e.Code)
-		case Received:
-			switch {
-			case e.Plain:
-				count("received by plain clients")
-			case e.Repeat:
-				count("received again and dropped")
-			case e.Seq == 0:
-				count("received without seq")
-			default:
-				count("received")
-			}
-		case Gapped:
-			counts["gap "+e.Cause] += int(e.UpTo - e.Seq + 1)
-		case Greeted:
-			if e.Recovered {
-				count("hello recovered")
-			} else {
-				count("hello new epoch")
-			}
-		case Fault:
-			if e.Text != "off" {
-				count("fault " + e.Code)
-			}
-		}
-	}
-	words := make([]string, 0, len(counts))
-	for word := range counts {
-		words = append(words, word)
-	}
-	slices.Sort(words)
-	for i, word := range words {
-		words[i] = fmt.Sprintf("%s: %d", word, counts[word])
-	}
-	return strings.Join(words, "; ")
 }

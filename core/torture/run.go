@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -24,7 +25,7 @@ type Config struct {
 	Rate       int // messages a second of all senders
 	Window     int // unanswered messages of a sender
 	Faults     []string
-	Rules      Rules
+	Overflow   string        // one of Overflows; "" to draw it from the seed
 	Patience   time.Duration // how long the end of the run may stand still; 0 for 20 s
 	// Command is the gateway's process and its first arguments; it gets --listen,
 	// --scripts, --data and, if unsynced writes are to vanish, --lose.
@@ -36,7 +37,7 @@ type Config struct {
 // Result is what came of a run.
 type Result struct {
 	Violations []Violation
-	Events     []Event
+	Summary    string
 	History    string // path of the history's file, "" when all is well
 }
 
@@ -57,27 +58,31 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (Result, error) {
 	defer r.child.kill()
 	var result Result
 	failed := r.do(ctx)
-	result.Events = r.history.Events()
+	if err := r.history.Close(); err != nil && ctx.Err() == nil {
+		return result, err
+	}
 	switch {
 	case ctx.Err() != nil:
 		return result, errors.Join(ctx.Err(), os.RemoveAll(r.folder))
 	case failed != nil && !errors.Is(failed, errDied) && !errors.Is(failed, errMisused):
 		return result, fmt.Errorf("%w (what there is of the run is in %s)", failed, r.folder)
 	}
-	result.Violations = Check(result.Events, cfg.Rules)
+	result.Violations, result.Summary = r.history.violations(), r.history.summary()
 	if failed != nil {
 		result.Violations = append([]Violation{{Rule: RuleProcess, Text: failed.Error()}}, result.Violations...)
 	}
-	fmt.Fprintln(out, Summary(result.Events))
+	fmt.Fprintln(out, result.Summary)
 	if len(result.Violations) == 0 {
 		return result, os.RemoveAll(r.folder)
 	}
-	Explain(out, result.Events, result.Violations)
-	result.History = filepath.Join(r.folder, "history.jsonl")
-	err = WriteFile(result.History, result.Events)
+	result.History = filepath.Join(r.folder, historyFile)
+	err = Explain(out, result.History, result.Violations)
 	fmt.Fprintf(out, "history: %s (the gateway's log and data are beside it)\n", result.History)
 	return result, err
 }
+
+// historyFile is the history in the folder of a run.
+const historyFile = "history.jsonl"
 
 // errMisused is what the file layer has to say against the gateway.
 var errMisused = errors.New("the gateway did not pass the audit")
@@ -100,6 +105,9 @@ func newRun(cfg Config) (*run, error) {
 			return nil, fmt.Errorf("there is no fault %q; there are %v", f, Faults)
 		}
 	}
+	if cfg.Overflow != "" && !slices.Contains(Overflows, cfg.Overflow) {
+		return nil, fmt.Errorf("there is no overflow policy %q; there are %v", cfg.Overflow, Overflows)
+	}
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -111,9 +119,16 @@ func newRun(cfg Config) (*run, error) {
 	if cfg.Patience == 0 {
 		cfg.Patience = patience
 	}
-	r := &run{cfg: cfg, folder: folder, history: NewHistory()}
+	r := &run{cfg: cfg, folder: folder}
+	if r.history, err = NewHistory(filepath.Join(folder, historyFile)); err != nil {
+		return nil, err
+	}
+	b := drawBounds(cfg.Seed, cfg.Overflow)
+	if b.bounded() {
+		r.history.Add(Event{Kind: Bounded, Code: b.overflow, Text: strings.TrimSpace(b.settings())})
+	}
 	scripts, data := filepath.Join(folder, "scripts"), filepath.Join(folder, "data")
-	if err := errors.Join(os.Mkdir(scripts, 0o755), os.Mkdir(data, 0o755), save(scripts, script(0, full))); err != nil {
+	if err := errors.Join(os.Mkdir(scripts, 0o755), os.Mkdir(data, 0o755), save(scripts, script(0, full, b))); err != nil {
 		return nil, err
 	}
 	has := map[string]bool{}
@@ -128,7 +143,7 @@ func newRun(cfg Config) (*run, error) {
 	r.populate(address, has[FaultTTL])
 	r.chaos = &chaos{
 		faults: momentary(cfg.Faults), has: has, rng: rand.New(rand.NewPCG(cfg.Seed, 0)),
-		child: r.child, history: r.history, clients: r.clients(), waiting: r.waiting(), scripts: scripts, data: data,
+		child: r.child, history: r.history, clients: r.clients(), waiting: r.waiting(), bounds: b, scripts: scripts, data: data,
 	}
 	return r, nil
 }
@@ -183,6 +198,7 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
+	r.history.Add(Event{Kind: Fault, Code: faultRest})
 	stop()
 	all.Wait()
 	if err := r.child.tell("audit"); err != nil {
@@ -218,8 +234,7 @@ func (r *run) settle(ctx context.Context) error {
 		if err := r.child.alive(); err != nil {
 			return err
 		}
-		n, at := r.history.latest(Received, Told, Gapped, Refused, Fault)
-		silence := r.history.now() - at
+		n, silence := r.history.progress()
 		pending := 0
 		for _, c := range r.senders {
 			pending += c.Pending()
@@ -228,7 +243,7 @@ func (r *run) settle(ctx context.Context) error {
 			return nil // what is missing is for the checker to say
 		}
 		if pending == 0 && silence > quiet && checked != n {
-			if !slices.ContainsFunc(Check(r.history.Events(), r.cfg.Rules), mayMend) {
+			if !slices.ContainsFunc(r.history.violations(), mayMend) {
 				return nil
 			}
 			checked = n
@@ -239,5 +254,5 @@ func (r *run) settle(ctx context.Context) error {
 // mayMend reports whether the violation may be one only because something is
 // still to come.
 func mayMend(v Violation) bool {
-	return v.Rule == RuleKept || v.Rule == RuleSeq || v.Rule == RuleAnswer
+	return v.Rule == RuleKept || v.Rule == RuleSeq || v.Rule == RuleAnswer || v.Rule == RuleReceipt
 }

@@ -34,6 +34,7 @@ type outgoing struct {
 	event   Event // of an attempt
 	text    []byte
 	waiting bool      // for an answer, on this connection
+	partial int       // answers that said that some recipients have no room
 	retryAt time.Time // if it was refused
 }
 
@@ -152,6 +153,9 @@ func (s *Sender) attempt(l *link, m *outgoing) error {
 	return l.send(m.text)
 }
 
+// keys is how many things the messages are the latest state of.
+const keys = 8
+
 // compose makes the next message.
 func (s *Sender) compose() *outgoing {
 	s.n++
@@ -168,7 +172,12 @@ func (s *Sender) compose() *outgoing {
 	if s.rng.IntN(100) == 0 {
 		size = s.rng.IntN(20_000)
 	}
-	data := encode(map[string]any{"from": s.id, "n": s.n, "to": to.Members, "pad": s.pad(size)})
+	content := map[string]any{"from": s.id, "n": s.n, "to": to.Members, "pad": s.pad(size)}
+	if s.rng.IntN(2) == 0 {
+		e.Key = fmt.Sprintf("k%d", s.rng.IntN(keys))
+		content["key"] = e.Key
+	}
+	data := encode(content)
 	e.Sum = sum(data)
 	message := map[string]any{"type": typeMessage, "messageId": e.ID, "to": to.wire(), "data": rawJSON(data)}
 	if e.Priority > 0 {
@@ -223,7 +232,6 @@ func (s *Sender) take(f frame) {
 	case *f.Type != typeAck && *f.Type != typeError:
 		return
 	}
-	again := *f.Type == typeError && transient(f.Code)
 	if *f.Type == typeAck {
 		s.history.Add(Event{Kind: Told, Client: s.id, ID: f.MessageID, Stored: f.Stored, Status: f.Status, Counts: f.counts()})
 	} else {
@@ -232,10 +240,26 @@ func (s *Sender) take(f frame) {
 	i := slices.IndexFunc(s.open, func(m *outgoing) bool { return m.event.ID == f.MessageID })
 	switch {
 	case i < 0: // a receipt
-	case again:
+	case s.again(s.open[i], &f):
 		s.open[i].waiting, s.open[i].retryAt = false, time.Now().Add(retryAfter)
 	default:
 		s.open = slices.Delete(s.open, i, i+1)
 	}
 	s.pending.Store(int64(len(s.open)))
+}
+
+// maxPartial is how often a message is sent again for the recipients that had no
+// room: some have dropped it, and refuse it for ever.
+const maxPartial = 5
+
+// again reports whether m is to be sent again after the answer f.
+func (s *Sender) again(m *outgoing, f *frame) bool {
+	if *f.Type == typeError {
+		return transient(f.Code)
+	}
+	if f.Refused == nil || *f.Refused == 0 {
+		return false
+	}
+	m.partial++
+	return m.partial <= maxPartial
 }

@@ -165,6 +165,12 @@ export class Gateway {
     assert.match(found.stdout, /^ok: \d+ records in \d+ segments, \d+ bytes$/m);
   }
 
+  /** The records of the log that pass these filters of `stratix log show`. */
+  async records(...filters) {
+    const { stdout } = await stratix('log', 'show', '--data', this.data, '--json', ...filters);
+    return stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  }
+
   /** Ends the gateway as an operator does, and holds it to a clean exit. */
   async stop() {
     if (!this.process || this.process.exitCode !== null || this.process.signalCode !== null) return;

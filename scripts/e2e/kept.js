@@ -6,12 +6,11 @@ import { Gateway } from './gateway.js';
 
 /**
  * Runs a test on both transports, with the shipped scripts, or with main. When
- * it is over the gateway has to end in order, and its log to be whole. todo says
- * what the gateway does wrong, if it fails for that.
+ * it is over the gateway has to end in order, and its log to be whole.
  */
-export function onBoth(name, { flags = [], main, todo = false }, run) {
+export function onBoth(name, { flags = [], main }, run) {
   for (const transport of ['epoll', 'goroutine']) {
-    test(`${name} (${transport})`, { todo }, async (t) => {
+    test(`${name} (${transport})`, async (t) => {
       const gateway = await Gateway.start(t, {
         scripts: main ? { 'main.lua': main } : {},
         flags: ['--transport', transport, '--drain-timeout', '1s', ...flags],

@@ -103,6 +103,9 @@ for (const killed of [false, true]) {
     await first.nothingElse();
 
     if (killed) {
+      // Nobody types so fast that the first would come again.
+      await until('the log to know that the first was delivered', async () =>
+        (await gateway.records('--client', 'client-123', '--kind', 'ack')).length > 0);
       await gateway.kill();
       await gateway.revive();
     }
