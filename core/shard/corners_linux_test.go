@@ -131,7 +131,7 @@ func TestWhatExpiresAfterTheSessionIsNamed(t *testing.T) {
 	st := newStore(t, "epoll")
 	r := atHands(t, st)
 	r.attach("a", false)
-	b := r.attach("b", true)
+	r.attach("b", true)
 	r.turn()
 	r.in("b", `{"type":3}`)
 	r.turn()
@@ -151,7 +151,7 @@ func TestWhatExpiresAfterTheSessionIsNamed(t *testing.T) {
 	r.s.unixMillis += 61_000
 	r.s.sweepOn()
 	r.s.sweepOn()
-	b = r.attach("b", true)
+	b := r.attach("b", true)
 	r.turn()
 	r.in("b", fmt.Sprintf(`{"type":3,"epoch":"%016x","seq":1}`, epoch))
 	r.turn()

@@ -18,12 +18,11 @@ import (
 // atHand is one shard whose turns the test makes itself: what is posted before a
 // turn happens within it.
 type atHand struct {
-	t      *testing.T
-	st     *store
-	set    *Set
-	s      *Shard
-	n      places
-	policy core.Overflow
+	t   *testing.T
+	st  *store
+	set *Set
+	s   *Shard
+	n   places
 }
 
 // atHands starts a shard on what st holds, with no loop.
