@@ -93,6 +93,9 @@ func Open(opt Options) (*Gateway, error) {
 		return nil, fmt.Errorf("scripts folder: %w", err)
 	}
 	if opt.Data != "" {
+		if g.opt.Data, err = filepath.Abs(opt.Data); err != nil {
+			return nil, fmt.Errorf("data folder: %w", err)
+		}
 		if err := os.MkdirAll(opt.Data, 0o750); err != nil {
 			return nil, fmt.Errorf("data folder: %w", err)
 		}
@@ -252,6 +255,9 @@ func (g *Gateway) announce() {
 	attrs := []any{"version", g.opt.Version, "listen", g.Addr().String()}
 	if g.admin != nil {
 		attrs = append(attrs, "admin", g.AdminAddr().String())
+	}
+	if g.opt.Data != "" {
+		attrs = append(attrs, "data", g.opt.Data)
 	}
 	attrs = append(attrs, "scripts", g.dir, "shards", g.opt.Shards, "transport", g.opt.Transport)
 	g.log.Info("stratix is ready", attrs...)

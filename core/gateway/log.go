@@ -67,8 +67,8 @@ func (g *Gateway) recover() error {
 	began := time.Now()
 	rec := g.shards.Recover(began.Unix())
 	said := began
-	if bytes := g.journal.Stats().Bytes; bytes > 0 {
-		g.log.Info("recovering: not ready yet", "bytes", bytes, "dir", LogDir(g.opt.Data))
+	if n := g.journal.Stats().Segments; n > 0 {
+		g.log.Info("recovering: not ready yet", "segments", n, "dir", LogDir(g.opt.Data))
 	}
 	report, err := g.journal.Replay(func(at journal.Position, batchMillis int64, b []byte) error {
 		rec.Record(at, batchMillis, b)

@@ -30,6 +30,7 @@ type committer struct {
 
 	buf      []byte // of one commit
 	syncedAt time.Time
+	tight    bool      // there was no room: nothing is retained that is not needed
 	retainAt time.Time // when to look at retention again; zero for not before something happens
 	released uint32    // as of the last look, like looked and sealed
 	sealed   uint32

@@ -32,7 +32,8 @@ func (j *Journal) open(size int64) error {
 	if j.c.head != nil {
 		j.settle(false)
 	}
-	room := max(j.settings.Load().Segment, headerSize+size+j.owes())
+	least := headerSize + size + j.owes()
+	room := max(j.settings.Load().Segment, least)
 	s := &segment{end: headerSize}
 	s.header = header{
 		number: j.c.next, needed: j.needed.Load(), created: time.Now().UnixMilli(),
@@ -47,7 +48,8 @@ func (j *Journal) open(size int64) error {
 		return j.failed(fmt.Errorf("make segment %08d: %w", s.number, err))
 	}
 	j.c.next++
-	if err := j.begin(file, s, room); err != nil {
+	room, err = j.begin(file, s, room, least)
+	if err != nil {
 		_ = file.Close()
 		gone := j.fs.Remove(s.path)
 		if gone == nil {
@@ -57,7 +59,7 @@ func (j *Journal) open(size int64) error {
 			// Its header may stay, and says that the head ends here.
 			j.retire(j.c.head.good)
 		}
-		return j.failed(fmt.Errorf("make segment %08d: %w", s.number, err))
+		return j.failed(fmt.Errorf("make segment %08d of %d bytes: %w", s.number, room, err))
 	}
 	if old := j.c.head; old != nil {
 		j.retire(old.good)
@@ -73,18 +75,25 @@ func (j *Journal) open(size int64) error {
 	return nil
 }
 
-// begin makes the file of s last.
-func (j *Journal) begin(file File, s *segment, room int64) error {
-	if err := file.Allocate(room); isFull(err) {
-		return err
+// begin makes the file of s last, with room bytes of room, or less if there is
+// not so much, but not less than least. It returns what there is, or was asked
+// for last.
+func (j *Journal) begin(file File, s *segment, room, least int64) (int64, error) {
+	err := file.Allocate(room)
+	for isFull(err) && room > least {
+		room = max(room/2, least)
+		err = file.Allocate(room)
+	}
+	if isFull(err) {
+		return room, err
 	}
 	if _, err := file.WriteAt(s.encode(), 0); err != nil {
-		return err
+		return room, err
 	}
 	if err := file.Datasync(); err != nil {
-		return err
+		return room, err
 	}
-	return j.fs.SyncDir(j.dir)
+	return room, j.fs.SyncDir(j.dir)
 }
 
 func newSalt() uint32 {

@@ -7,6 +7,8 @@ import (
 // retain deletes the segments that are neither needed nor to be retained. It
 // returns when to look again, which is asked for to be cheap.
 //
+// Without room on the disk they are not retained for their age and number.
+//
 // A segment may go only when the header of the head, which is synced, says that
 // Replay begins behind it. If that header is too old, a new segment is begun.
 func (j *Journal) retain(now time.Time) time.Duration {
@@ -35,6 +37,7 @@ func (j *Journal) retain(now time.Time) time.Duration {
 		// If it is not durable, a deleted one comes back and goes again.
 		_ = j.fs.SyncDir(j.dir)
 	}
+	j.c.tight = false
 	j.c.retainAt = now.Add(wait)
 	return wait
 }
@@ -42,7 +45,7 @@ func (j *Journal) retain(now time.Time) time.Duration {
 // retentionDue reports whether something has changed, or the time has come.
 func (j *Journal) retentionDue(now time.Time) bool {
 	s, needed, seals := j.settings.Load(), j.needed.Load(), j.c.next
-	if s == j.c.looked && needed == j.c.released && seals == j.c.sealed && now.Before(j.c.retainAt) {
+	if !j.c.tight && s == j.c.looked && needed == j.c.released && seals == j.c.sealed && now.Before(j.c.retainAt) {
 		return false
 	}
 	j.c.looked, j.c.released, j.c.sealed = s, needed, seals
@@ -62,6 +65,9 @@ func (j *Journal) expired(now time.Time) (idle []*segment, wait time.Duration) {
 		}
 		idle = append(idle, s)
 		bytes += s.end
+	}
+	if j.c.tight {
+		return idle, 24 * time.Hour
 	}
 	for i, s := range idle {
 		left := time.UnixMilli(s.sealed).Add(set.RetainAge).Sub(now)

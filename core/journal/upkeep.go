@@ -80,6 +80,7 @@ func (j *Journal) failed(err error) error {
 	j.stats.WriteFailures++
 	if isFull(err) {
 		j.stats.FullFailures++
+		j.c.tight = true
 	}
 	return err
 }

@@ -23,13 +23,13 @@ type slots struct {
 	to     *recipient
 	all    []slot // by epochs and seqs
 	begins []int  // of each epoch in all
+	under  map[string]*successors
 }
 
 // excuses match missing messages and slots, in one pass over a history.
 type excuses struct {
 	*Checker
 	slots  map[*recipient]*slots
-	keyed  map[*recipient]map[string][]*message // see under
 	search uint32
 }
 
@@ -44,6 +44,9 @@ func (x *excuses) of(r *recipient) *slots {
 		x.list(s, i, ep)
 	}
 	x.slots[r] = s
+	if x.overflow == OverflowConflate {
+		x.listSuccessors(s)
+	}
 	return s
 }
 
@@ -86,8 +89,8 @@ func (x *excuses) list(s *slots, epoch int, ep *epoch) {
 // refused by some recipients at first, may have got it later.
 func (c *Checker) dated(m *message) bool { return !m.partial && !c.weak(m) }
 
-// candidates calls f for the slots that can be the message's, until f returns
-// true, and reports whether it did.
+// candidates calls f for the slots that were given at a time at which the message
+// can have been accepted, until f returns true, and reports whether it did.
 func (x *excuses) candidates(m *message, s *slots, f func(*slot) bool) bool {
 	for i, begin := range s.begins {
 		end := len(s.all)
@@ -101,7 +104,7 @@ func (x *excuses) candidates(m *message, s *slots, f func(*slot) bool) bool {
 			to = sort.Search(len(part), func(k int) bool { return part[k].after > m.answered })
 		}
 		for k := from; k < to; k++ {
-			if part[k].at >= m.sent.at && x.fits(m, s, &part[k]) && f(&part[k]) {
+			if part[k].at >= m.sent.at && f(&part[k]) {
 				return true
 			}
 		}
@@ -134,18 +137,22 @@ func (x *excuses) match(m *message, s *slots) bool {
 }
 
 func (x *excuses) place(m *message, s *slots) bool {
-	take := func(slot *slot) bool {
+	free := x.candidates(m, s, func(slot *slot) bool {
+		if slot.taken != nil || !x.fits(m, s, slot) {
+			return false
+		}
 		slot.taken = m
 		return true
-	}
-	if x.candidates(m, s, func(slot *slot) bool { return slot.taken == nil && take(slot) }) {
-		return true
-	}
-	return x.candidates(m, s, func(slot *slot) bool {
-		if slot.tried == x.search {
+	})
+	return free || x.candidates(m, s, func(slot *slot) bool {
+		if slot.taken == nil || slot.tried == x.search || !x.fits(m, s, slot) {
 			return false
 		}
 		slot.tried = x.search
-		return x.place(slot.taken, s) && take(slot)
+		if !x.place(slot.taken, s) {
+			return false
+		}
+		slot.taken = m
+		return true
 	})
 }
