@@ -70,7 +70,7 @@ type runCmd struct {
 	Rate       int           `help:"Messages a second of all senders." default:"800"`
 	Window     int           `help:"Unanswered messages of one sender." default:"64"`
 	Faults     []string      `help:"Which faults; all of them by default: ${faults}." placeholder:"NAME"`
-	Overflow   string        `help:"What happens when the small bounds on what waits for a recipient are reached: ${overflows} (for no bounds). Drawn from the seed by default." placeholder:"POLICY"`
+	Overflow   string        `help:"What happens when the small bounds on what waits for a recipient are reached: ${overflows}. With none there are no such bounds. Drawn from the seed by default." placeholder:"POLICY"`
 	Keep       string        `help:"Folder for what a failed run leaves behind; the temporary folder by default." type:"path"`
 }
 

@@ -39,7 +39,8 @@ func TestLinesAreAnswered(t *testing.T) {
 	var out strings.Builder
 	layer := faults.New(journal.OS())
 	reloaded := 0
-	obey(strings.NewReader("full on\nfull off\nsync fail 2\nsync fail x\nsync off\nreload\nreload\naudit\nother\n"), &out, func(line string) error {
+	lines := "full on\nfull off\nsync 2\nsync x\nsync off\nroom 100\nroom off\nshort 3\nshort off\nreload\nreload\naudit\nother\n"
+	obey(strings.NewReader(lines), &out, func(line string) error {
 		return follow(line, layer, func(string) error {
 			if reloaded++; reloaded == 2 {
 				return errors.New("main.lua:1:\nno")
@@ -47,14 +48,14 @@ func TestLinesAreAnswered(t *testing.T) {
 			return nil
 		})
 	})
-	want := "ok\nok\nok\nstrconv.Atoi: parsing \"x\": invalid syntax\nok\nok\nmain.lua:1:; no\nok\nthere is no command \"other\"\n"
+	want := "ok\nok\nok\nstrconv.Atoi: parsing \"x\": invalid syntax\nok\nok\nok\nok\nok\nok\nmain.lua:1:; no\nok\nthere is no command \"other\"\n"
 	if got := out.String(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
 
 func TestWordsThatAreOffExitWith2(t *testing.T) {
-	for _, args := range []string{"run --faults earthquake", "run --senders 0", "walk", "check nothing-there"} {
+	for _, args := range []string{"run --faults earthquake", "run --senders 0", "run --overflow earthquake", "walk", "check nothing-there"} {
 		if code := run(strings.Fields(args)); code != 2 {
 			t.Errorf("%s: exit code %d, want 2", args, code)
 		}

@@ -10,7 +10,7 @@ import (
 
 // chaos breaks things at random moments, and mends them again.
 type chaos struct {
-	faults  []string // those to choose from, one after the other
+	faults  []string // those to choose from
 	has     map[string]bool
 	rng     *rand.Rand
 	child   *child
@@ -21,6 +21,7 @@ type chaos struct {
 	scripts string // folder
 	data    string // folder
 
+	deck     []string // what is left of faults in this round
 	revision int
 	mends    []mend
 }
@@ -73,7 +74,7 @@ func (c *chaos) run(ctx context.Context) error {
 			next = later(next, len(c.faults) == 0)
 			continue
 		}
-		if err := c.cause(c.faults[c.rng.IntN(len(c.faults))]); err != nil {
+		if err := c.cause(c.draw()); err != nil {
 			return err
 		}
 		next = time.Now().Add(c.between(leastCalm, mostCalm))
@@ -112,6 +113,17 @@ func (c *chaos) mend(due func(mend) bool) error {
 
 func (c *chaos) lasting(fault string) bool {
 	return slices.ContainsFunc(c.mends, func(m mend) bool { return m.fault == fault })
+}
+
+// draw chooses a fault: each once a round.
+func (c *chaos) draw() string {
+	if len(c.deck) == 0 {
+		c.deck = slices.Clone(c.faults)
+		c.rng.Shuffle(len(c.deck), func(i, j int) { c.deck[i], c.deck[j] = c.deck[j], c.deck[i] })
+	}
+	fault := c.deck[0]
+	c.deck = c.deck[1:]
+	return fault
 }
 
 // cause brings one fault about.

@@ -56,6 +56,7 @@ type fake struct {
 	sessions map[string]*fakeSession
 	conns    map[string]*fakeConn
 	known    map[key]map[string]int // seqs of what was accepted, by recipient
+	receipts map[key]*fakeConn      // owed to their senders
 	refuse   string                 // code
 	weak     bool
 	messages int
@@ -87,7 +88,7 @@ func runFake(misdeed string, args []string) int {
 	listen, scripts, data := flags.String("listen", "", ""), flags.String("scripts", "", ""), flags.String("data", "", "")
 	flags.Bool("lose", false, "")
 	_ = flags.Parse(args)
-	g := &fake{misdeed: misdeed, scripts: *scripts, sessions: map[string]*fakeSession{}, conns: map[string]*fakeConn{}, known: map[key]map[string]int{}}
+	g := &fake{misdeed: misdeed, scripts: *scripts, sessions: map[string]*fakeSession{}, conns: map[string]*fakeConn{}, known: map[key]map[string]int{}, receipts: map[key]*fakeConn{}}
 	path := filepath.Join(*data, "lines")
 	g.recover(path)
 	var err error
@@ -117,7 +118,7 @@ func (g *fake) command(text string) {
 	switch {
 	case text == "reload":
 		g.reload()
-	case text == "full on":
+	case text == "full on", strings.HasPrefix(text, "room ") && !strings.HasSuffix(text, "off"):
 		g.set("storage_full")
 	case strings.HasPrefix(text, "sync ") && !strings.HasSuffix(text, "off"):
 		g.set("storage_failed")
@@ -189,19 +190,38 @@ func (g *fake) apply(l line) {
 			to.pending = append(to.pending, fakeMessage{seq, m, text, l.Expires})
 		}
 	case "ack":
-		settled := func(seq int) bool {
-			return seq <= l.Seq || slices.ContainsFunc(l.Also, func(r [2]int) bool { return seq >= r[0] && seq <= r[1] })
-		}
-		s.pending = slices.DeleteFunc(s.pending, func(m fakeMessage) bool { return settled(m.seq) })
+		s.pending = slices.DeleteFunc(s.pending, func(m fakeMessage) bool {
+			if l.settles(m.seq) {
+				g.receipt(m.from, `{"type":1,"messageId":%q,"stored":"disk","status":"delivered"}`)
+			}
+			return l.settles(m.seq)
+		})
 		for seq := range s.gaps {
-			if settled(seq) {
+			if l.settles(seq) {
 				delete(s.gaps, seq)
 			}
 		}
 	case "expired":
-		s.pending = slices.DeleteFunc(s.pending, func(m fakeMessage) bool { return m.seq == l.Seq })
+		s.pending = slices.DeleteFunc(s.pending, func(m fakeMessage) bool {
+			if m.seq == l.Seq {
+				g.receipt(m.from, `{"type":2,"messageId":%q,"code":"expired","error":"no"}`)
+			}
+			return m.seq == l.Seq
+		})
 		s.gaps[l.Seq] = true
 	}
+}
+
+func (l *line) settles(seq int) bool {
+	return seq <= l.Seq || slices.ContainsFunc(l.Also, func(r [2]int) bool { return seq >= r[0] && seq <= r[1] })
+}
+
+// receipt is the second answer for a message, if it is owed.
+func (g *fake) receipt(m key, format string) {
+	if c := g.receipts[m]; c != nil && g.misdeed != "owes receipts" {
+		c.send(format, m.id)
+	}
+	delete(g.receipts, m)
 }
 
 func (g *fake) serve(w http.ResponseWriter, r *http.Request) {
@@ -249,6 +269,7 @@ func (g *fake) frame(c *fakeConn, name string, text []byte) {
 		Type      int
 		MessageID string
 		To, Data  json.RawMessage
+		Receipt   bool
 		TTL       int64
 		Seq       int
 		Epoch     string
@@ -275,7 +296,11 @@ func (g *fake) frame(c *fakeConn, name string, text []byte) {
 		if recovered {
 			first = f.Seq
 		}
-		c.send(`{"type":3,"epoch":%q,"seq":%d,"last":%d,"recovered":%t,"gaps":[%s]}`, s.epoch, first, s.seq, recovered, s.gapList())
+		if g.misdeed == "passes over" && !recovered {
+			s.seq += 5
+			first = s.seq
+		}
+		c.send(`{"type":3,"epoch":%q,"seq":%d,"last":%d,"recovered":%t,"gaps":[%s]}`, s.epoch, first, s.seq, recovered, s.gapList(first, !recovered))
 		for _, m := range s.pending {
 			c.send("%s", m.text)
 		}
@@ -286,14 +311,20 @@ func (g *fake) frame(c *fakeConn, name string, text []byte) {
 		g.write(line{Kind: "join", Client: name, Groups: f.Groups})
 		c.send(`{"type":1,"joined":%s}`, encode(f.Groups))
 	case typeMessage:
-		g.message(c, name, f.MessageID, string(f.Data), g.targets(f.To), f.TTL)
+		g.message(c, name, f.MessageID, string(f.Data), g.targets(f.To), f.TTL, f.Receipt)
 	}
 }
 
-func (s *fakeSession) gapList() string {
+// gapList names what does not come of the seqs behind first.
+func (s *fakeSession) gapList(first int, settled bool) string {
 	var parts []string
 	for seq := range s.gaps {
 		parts = append(parts, fmt.Sprintf(`[%d,%d,"expired"]`, seq, seq))
+	}
+	for seq := first + 1; seq <= s.seq && settled; seq++ {
+		if !s.gaps[seq] && !slices.ContainsFunc(s.pending, func(m fakeMessage) bool { return m.seq == seq }) {
+			parts = append(parts, fmt.Sprintf(`[%d,%d,"settled"]`, seq, seq))
+		}
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ",")
@@ -317,13 +348,13 @@ func (g *fake) targets(to json.RawMessage) (names []string) {
 	return names
 }
 
-func (g *fake) message(c *fakeConn, from, id, data string, to []string, ttl int64) {
+func (g *fake) message(c *fakeConn, from, id, data string, to []string, ttl int64, receipt bool) {
 	g.messages++
 	wrong := g.messages%50 == 0
 	if wrong && g.misdeed == "dies" {
 		os.Exit(3)
 	}
-	if g.refuse != "" {
+	if g.refuse != "" && (!wrong || g.misdeed != "keeps what it refuses") {
 		c.send(`{"type":2,"messageId":%q,"code":%q,"error":"no"}`, id, g.refuse)
 		return
 	}
@@ -356,8 +387,16 @@ func (g *fake) message(c *fakeConn, from, id, data string, to []string, ttl int6
 		}
 	}
 	status := "queued"
-	if wrong && g.misdeed == "claims" {
+	seq := g.known[key{from, id}][to[0]]
+	switch waits := slices.ContainsFunc(g.sessions[to[0]].pending, func(m fakeMessage) bool { return m.seq == seq }); {
+	case wrong && g.misdeed == "claims", len(to) == 1 && !waits && !g.sessions[to[0]].gaps[seq]:
 		status = "delivered"
+	case receipt && waits:
+		g.receipts[key{from, id}] = c
+	}
+	if g.refuse != "" {
+		c.send(`{"type":2,"messageId":%q,"code":%q,"error":"no"}`, id, g.refuse)
+		return
 	}
 	if len(to) == 1 {
 		c.send(`{"type":1,"messageId":%q,"stored":"disk","status":%q}`, id, status)

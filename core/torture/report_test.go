@@ -2,29 +2,36 @@ package torture
 
 import (
 	"bytes"
-	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-func readFile(t *testing.T, path string) []Event {
+// write makes a file of the story.
+func (s *story) write(t *testing.T) (path string) {
 	t.Helper()
-	f, err := os.Open(path)
+	path = filepath.Join(t.TempDir(), historyFile)
+	h, err := NewHistory(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	events, err := ReadEvents(f)
-	if err != nil {
+	for _, e := range s.events {
+		if err := h.lines.Encode(&e); err != nil { // with the times of the story
+			t.Fatal(err)
+		}
+	}
+	if err := h.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return events
+	return path
 }
 
 func TestAViolationIsExplainedByItsMessage(t *testing.T) {
 	s := begun().sent("a").sent("b").queued("a").queued("b").got("r", "b", 1).fault(FaultKill, "")
 	var out bytes.Buffer
-	Explain(&out, s.events, Check(s.events, Rules{}))
+	if err := Explain(&out, s.write(t), Check(s.events)); err != nil {
+		t.Fatal(err)
+	}
 	text := out.String()
 	for _, want := range []string{
 		"VIOLATION kept: message a of s at r was told to be stored at 5s",
@@ -43,9 +50,15 @@ func TestAViolationIsExplainedByItsMessage(t *testing.T) {
 }
 
 func TestTheSummaryCounts(t *testing.T) {
-	s := begun().sent("a").closed().again("a").queued("a").got("r", "a", 1).gap("q", 1, 3, "expired").fault(FaultFull, "on").fault(FaultFull, "off")
-	got := Summary(s.events)
-	want := "fault full: 1; gap expired: 3; hello new epoch: 2; messages: 1; received: 1; sent again: 1; told disk queued: 1"
+	s := bounded(OverflowReject).sent("a").closed().again("a").queued("a").got("r", "a", 1).gap("q", 1, 3, "expired").
+		sentTo("b", both, nil).refusedBySome("b", 1, 1).fault(FaultFull, "on").fault(FaultFull, "off")
+	var sum Tally
+	for i := range s.events {
+		sum.Add(&s.events[i])
+	}
+	got := sum.String()
+	want := "bounded reject: 1; fault full: 1; gap expired: 3; hello new epoch: 2; messages: 2; received: 1; sent again: 1; " +
+		"told disk queued: 2; told that some refuse: 1"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

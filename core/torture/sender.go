@@ -69,10 +69,12 @@ const step = 10 * time.Millisecond
 const retryAfter = 100 * time.Millisecond
 
 func (s *Sender) serve(ctx context.Context, l *link) (away time.Duration) {
-	abruptly, reason := false, ""
+	abruptly, deaf, reason := false, false, ""
 	defer func() {
 		l.leave(abruptly)
-		s.drain(l)
+		if !deaf {
+			s.drain(l)
+		}
 		s.closed(reason)
 	}()
 	for _, m := range slices.Clone(s.open) {
@@ -88,7 +90,10 @@ func (s *Sender) serve(ctx context.Context, l *link) (away time.Duration) {
 			return 0
 		case o := <-s.orders:
 			if o.deed == cut {
-				abruptly, reason = true, "cut"
+				abruptly, deaf, reason = true, s.rng.IntN(2) == 0, "cut"
+				if deaf && s.workDeaf(ctx, l) != nil {
+					reason = "gone"
+				}
 				return o.last
 			}
 			pause(ctx, o.last)
@@ -104,6 +109,22 @@ func (s *Sender) serve(ctx context.Context, l *link) (away time.Duration) {
 			s.take(f)
 		}
 	}
+}
+
+// deafSteps is for how many steps at the most a sender goes on without hearing
+// what it is told.
+const deafSteps = 50
+
+// workDeaf sends on for a while, and takes no answers: what it sends is accepted,
+// and will be sent again.
+func (s *Sender) workDeaf(ctx context.Context, l *link) error {
+	for range s.rng.IntN(deafSteps) {
+		pause(ctx, step)
+		if err := s.work(l); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // drain takes the answers that had come before the connection ended.

@@ -15,7 +15,7 @@ type successors struct {
 	// that is known.
 	accepted []time.Duration
 	came     [][]arrival // by epochs, by seqs
-	own      map[*message]*place
+	own      map[*message]*naming
 }
 
 // arrival is a seq that came. sent is when the earliest of those from it on in
@@ -25,9 +25,9 @@ type arrival struct {
 	sent time.Duration
 }
 
-// place is what the gaps can be that name a message for another cause than that
+// naming is what the gaps can be that name a message for another cause than that
 // it was replaced.
-type place struct {
+type naming struct {
 	any  bool     // without a gap
 	last []uint64 // by epochs, the highest seq; 0 for none
 }
@@ -70,7 +70,7 @@ func (x *excuses) succeeds(next *message, s *slots, slot *slot) bool {
 	if got := next.at(s.to.name); got != nil && got.seq > 0 {
 		return got.epoch != slot.epoch
 	}
-	p := x.placeOf(next, s)
+	p := x.namingOf(next, s)
 	for epoch, seq := range p.last {
 		if seq > 0 && (epoch != slot.epoch || seq > slot.seq) {
 			return true
@@ -101,7 +101,7 @@ func (x *excuses) listSuccessors(s *slots) {
 		}
 		u := s.under[m.sent.key]
 		if u == nil {
-			u = &successors{came: make([][]arrival, len(s.to.epochs)), own: map[*message]*place{}}
+			u = &successors{came: make([][]arrival, len(s.to.epochs)), own: map[*message]*naming{}}
 			s.under[m.sent.key] = u
 		}
 		u.all = append(u.all, m)
@@ -128,12 +128,12 @@ func (x *excuses) listSuccessors(s *slots) {
 	}
 }
 
-// placeOf is the place of a message that did not come to the recipient of s.
-func (x *excuses) placeOf(m *message, s *slots) *place {
+// namingOf is the naming of a message that did not come to the recipient of s.
+func (x *excuses) namingOf(m *message, s *slots) *naming {
 	own := s.under[m.sent.key].own
 	p := own[m]
 	if p == nil {
-		p = &place{any: x.mayBeLost(m, never) || x.renewed(m, s.to), last: make([]uint64, len(s.to.epochs))}
+		p = &naming{any: x.mayBeLost(m, never) || x.renewed(m, s.to), last: make([]uint64, len(s.to.epochs))}
 		x.candidates(m, s, func(slot *slot) bool {
 			if slot.cause != causeConflated && x.fits(m, s, slot) {
 				p.last[slot.epoch] = max(p.last[slot.epoch], slot.seq)
