@@ -46,7 +46,7 @@ func (s *Shard) boxOf(c *session) *mailbox {
 // forget drops a mailbox that holds nothing.
 func (s *Shard) forget(b *mailbox) {
 	if b.home != 0 {
-		s.logRecord(func(buf []byte) []byte { return record.AppendEnd(buf, b.epoch) })
+		s.logEnd(b.epoch)
 	}
 	delete(s.boxes, b.name)
 	last := s.boxList[len(s.boxList)-1]
@@ -58,6 +58,16 @@ func (s *Shard) forget(b *mailbox) {
 		b.conn.box = nil
 	}
 }
+
+// logEnd lets the log know that the mailbox with this epoch is no more.
+func (s *Shard) logEnd(epoch uint64) {
+	s.logRecord(func(buf []byte) []byte { return record.AppendEnd(buf, epoch) })
+	s.filling.ends = append(s.filling.ends, epoch)
+}
+
+// keepsEnds reports whether b must stay for now: the log, which would have to
+// know of its end, cannot be written.
+func (s *Shard) keepsEnds(b *mailbox) bool { return s.failing && b.home != 0 }
 
 // idle reports whether nothing would be lost with b but a numbering.
 func (b *mailbox) idle() bool { return b.count == 0 && b.conn == nil && !b.hungry && !b.paging }
@@ -71,7 +81,7 @@ func (s *Shard) evict() bool {
 	var oldest *mailbox
 	for range min(evictSample, len(s.boxList)) {
 		b := s.boxList[s.random.IntN(len(s.boxList))]
-		if b.idle() && b.stamp != s.stamp && (oldest == nil || b.seen < oldest.seen) {
+		if b.idle() && b.stamp != s.stamp && !s.keepsEnds(b) && (oldest == nil || b.seen < oldest.seen) {
 			oldest = b
 		}
 	}

@@ -13,9 +13,10 @@ import (
 // commit is what a shard gives to the log at once, and what waits for that to be
 // safe. A shard fills one while the log writes the one before.
 type commit struct {
-	journal.Batch        // Buf is what is given: lazy, then main
-	lazy          []byte // records that nobody waits for; they are about older messages than main
-	main          []byte // records of messages
+	journal.Batch          // Buf is what is given: lazy, then main
+	lazy          []byte   // records that nobody waits for; they are about older messages than main
+	main          []byte   // records of messages
+	ends          []uint64 // epochs that lazy ends
 	waits         []wait
 	fresh         []fresh
 	moves         []moved
@@ -145,9 +146,10 @@ func (s *Shard) committed(f *commit) {
 	clear(f.fresh)
 	clear(f.moves)
 	if size := cap(f.Buf); size > keepCommit && len(f.Buf) < size/4 || size > 2*commitBytes {
-		f.Buf, f.main, f.lazy, f.waits, f.fresh = nil, nil, nil, nil, nil // the wave is over
+		f.Buf, f.main, f.lazy, f.waits, f.fresh, f.ends = nil, nil, nil, nil, nil, nil // the wave is over
 	}
 	f.lazy, f.main, f.waits, f.fresh, f.moves = f.lazy[:0], f.main[:0], f.waits[:0], f.fresh[:0], f.moves[:0]
+	f.ends = f.ends[:0]
 	f.Err, f.soon = nil, false
 	s.spare = f
 	s.lastCommit = s.wheel.now
@@ -163,6 +165,7 @@ func (s *Shard) acceptAll(f *commit) {
 		}
 	}
 	if len(f.Buf) > 0 {
+		s.failing = false
 		s.safe = storedOS
 		if f.Synced {
 			s.safe = storedDisk
@@ -233,6 +236,7 @@ func (s *Shard) refuseAll(f *commit) {
 		why = faultDisk
 	}
 	s.count.CommitsFailed++
+	s.failing = true
 	s.complain("messages are refused: the log cannot be written", "error", f.Err)
 	s.newStamp()
 	s.refuseWaits(f, why)
@@ -240,11 +244,16 @@ func (s *Shard) refuseAll(f *commit) {
 	s.filling.main, s.filling.moves = s.filling.main[:0], s.filling.moves[:0]
 	// What nobody waited for is written again. Where that gets too much, the
 	// mailboxes' states are written in its place when the log works again.
+	ends := append(slices.Clone(f.ends), s.filling.ends...)
 	if len(f.lazy)+len(s.filling.lazy) <= commitBytes {
 		s.filling.lazy = append(slices.Clone(f.lazy), s.filling.lazy...)
+		s.filling.ends = ends
 		return
 	}
-	s.filling.lazy = s.filling.lazy[:0]
+	s.filling.lazy, s.filling.ends = s.filling.lazy[:0], s.filling.ends[:0]
+	for _, epoch := range ends {
+		s.logEnd(epoch)
+	}
 	for _, b := range s.boxList {
 		b.stale, b.mixed, b.mixing = b.home != 0, false, 0
 	}

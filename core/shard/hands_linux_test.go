@@ -85,7 +85,8 @@ func (r *atHand) settleLog() {
 		r.s.lastCommit = r.s.wheel.now + 1 // what nobody waits for goes too
 		r.turn()
 		f := r.s.filling
-		if r.s.flying == nil && len(f.waits)+len(f.moves)+len(f.lazy)+len(r.s.settled) == 0 && len(r.s.hungry) == 0 {
+		idle := r.s.flying == nil && len(f.waits)+len(f.moves)+len(r.s.hungry) == 0
+		if idle && (r.s.failing || len(f.lazy)+len(r.s.settled) == 0) {
 			return
 		}
 		if time.Now().After(end) {

@@ -115,7 +115,7 @@ func (s *Shard) admit(k *keeping, b *mailbox) {
 			return
 		}
 	}
-	if s.senders.waiting(k.letter.From) >= s.opt.Ring.SenderMessages.Load() {
+	if taken := len(s.filling.fresh) - k.wait.first; s.senders.waiting(k.letter.From)+int64(taken) >= s.opt.Ring.SenderMessages.Load() {
 		k.refuse(faultSender)
 		s.count.RingFull++
 		return
@@ -176,14 +176,12 @@ func (s *Shard) keepRest(k *keeping) {
 		s.dropBlock(k.block)
 	}
 	if k.disk && len(taken) > 0 {
-		buf, at := journal.BeginRecord(f.main)
-		buf = record.AppendMessage(buf, k.letter.From, k.letter.Content, len(taken))
-		for _, t := range taken {
-			e := s.entries.At(t.entry)
-			buf = record.AppendRecipient(buf, t.box.name, t.box.epoch, t.box.whole(e))
+		w.at = len(f.main)
+		for rest := taken; len(rest) > 0; { // a record has a bound
+			n := min(len(rest), recordRecipients)
+			s.logMessage(k, rest[:n])
+			rest = rest[n:]
 		}
-		f.main = journal.EndRecord(buf, at)
-		w.at = at
 	} else if len(taken) > 0 {
 		w.stored = storedMemory
 	}
@@ -200,4 +198,18 @@ func (s *Shard) keepRest(k *keeping) {
 	}
 	s.passOn(w, taken)
 	f.fresh = f.fresh[:w.first]
+}
+
+// recordRecipients is for how many recipients a message has one record.
+const recordRecipients = 8 << 10
+
+// logMessage writes the record of a message to some of its recipients.
+func (s *Shard) logMessage(k *keeping, to []fresh) {
+	f := s.filling
+	buf, at := journal.BeginRecord(f.main)
+	buf = record.AppendMessage(buf, k.letter.From, k.letter.Content, len(to))
+	for _, t := range to {
+		buf = record.AppendRecipient(buf, t.box.name, t.box.epoch, t.box.whole(s.entries.At(t.entry)))
+	}
+	f.main = journal.EndRecord(buf, at)
 }

@@ -79,6 +79,9 @@ func (s *Shard) pagedIn(p *paging) {
 		if !s.hasRoom(b) || l.next != m.entry || s.entries.At(m.entry).seq != m.seq {
 			return // it has changed meanwhile: asked for anew
 		}
+		if at := s.block(s.entries.At(m.entry).block).at(); m.err != nil && at != m.at {
+			return // it was moved meanwhile, and is asked for anew
+		}
 		s.count.PagedIn++
 		if !s.lettered(m) {
 			s.complain("a message cannot be read back from the log: its recipient is told of a gap", "client", b.name, "at", m.at, "error", m.err)

@@ -72,8 +72,14 @@ func (s *Shard) part(b *mailbox) {
 
 // renew gives b another epoch: its client cannot rely on what it knows.
 func (s *Shard) renew(b *mailbox) {
+	if b.home != 0 {
+		s.logState(b) // links what follows under the old epoch, too
+	}
 	b.epoch = s.random.Uint64()
-	b.mixed, b.mixing = false, 0
+	b.mixed = false
+	if b.loose == 0 {
+		b.mixing = 0
+	}
 	if b.home != 0 {
 		s.logState(b)
 	}
@@ -210,11 +216,23 @@ func (s *Shard) overdue(c *session) bool {
 	return b != nil && b.reliable && b.sent > 0 && s.wheel.now-b.since >= s.ackTicks
 }
 
+// maxNotes is how many may wait for the receipt of one entry: it comes again each
+// time.
+const maxNotes = 8
+
 // noteLate remembers who waits for the receipt of entry i.
 func (s *Shard) noteLate(i uint32, who lateNote) {
 	e := s.entries.At(i)
 	if e.flags&entryLate != 0 {
 		first := s.lates[i]
+		n := 1
+		for at := first.next; at != nil; at = at.next {
+			n++
+		}
+		if n >= maxNotes {
+			s.tellLate(who, lateSilent)
+			return
+		}
 		who.next = &first
 	}
 	e.flags |= entryLate

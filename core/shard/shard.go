@@ -98,6 +98,7 @@ type Shard struct {
 	oldestHome             uint32        // of the mailboxes, as of the last round of sweep
 	needed                 atomic.Uint32 // the oldest segment that the shard needs
 	lastCommit             uint32        // tick
+	failing                bool          // the last commit failed
 	safe                   stored        // how well what the log has is kept, as of the last commit
 
 	peers      []peer

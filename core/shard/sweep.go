@@ -109,7 +109,7 @@ func (s *Shard) lookAt(b *mailbox) (looked int) {
 		s.dir.present(b) // the session is over; what waits does so until its time has come
 		b.reliable = false
 		s.renew(b) // its gaps are not kept for it any more
-	case b.idle() && !b.reliable && now-b.seen > plainIdle:
+	case b.idle() && !b.reliable && now-b.seen > plainIdle && !s.keepsEnds(b):
 		s.forget(b)
 		return looked
 	}
@@ -197,11 +197,11 @@ func (s *Shard) arrive(f *commit, m *moved) {
 			ref, ok = s.newBlock(&l, true)
 		}
 		if !ok {
-			if e.flags&entryKeyed != 0 {
-				s.forgetKey(b, m.entry, e) // the key goes with the content
-				e.flags &^= entryKeyed
-			}
 			ref = s.newHead(blk.size, s.expiry(old), s.senders.all[blk.sender].name)
+		}
+		if e.flags&entryKeyed != 0 && !s.block(ref).here {
+			s.forgetKey(b, m.entry, e) // the key goes with the content
+			e.flags &^= entryKeyed
 		}
 		s.block(ref).refs = 1
 		e.block = ref
