@@ -57,6 +57,7 @@ type Checker struct {
 	ordered    []*message               // by their first attempts
 	open       map[string][]*message    // by sender: sent and not answered
 	left       map[string]time.Duration // by sender: the last end of a connection
+	owed       map[string][]*owing      // by sender: on its present connection
 	recipients map[string]*recipient
 	rest       bool // the run has come to rest: connections end in order
 	violations []Violation
@@ -66,7 +67,7 @@ type Checker struct {
 func NewChecker() *Checker {
 	return &Checker{
 		faults:   faultTimes{spans: map[string][]span{}},
-		messages: map[key]*message{}, open: map[string][]*message{}, left: map[string]time.Duration{}, recipients: map[string]*recipient{},
+		messages: map[key]*message{}, open: map[string][]*message{}, left: map[string]time.Duration{}, owed: map[string][]*owing{}, recipients: map[string]*recipient{},
 	}
 }
 
@@ -137,9 +138,10 @@ func (c *Checker) closed(e *Event) {
 		m.last().closed = e.At
 	}
 	delete(c.open, e.Client)
+	delete(c.owed, e.Client)
 	c.left[e.Client] = e.At
 	if r := c.recipients[e.Client]; r != nil && !r.plain {
-		r.acked = settled{} // what it said may not have come
+		r.unsay(e.At)
 	}
 }
 

@@ -37,4 +37,17 @@ func TestAReceiptComes(t *testing.T) {
 		begun().sentTo("a", one("r"), receipt).closed().again("a").queued("a").got("r", "a", 1).acked("r", 1), RuleReceipt)
 	broken(t, "one receipt for two attempts",
 		begun().sentTo("a", one("r"), receipt).queued("a").closed().again("a").queued("a").got("r", "a", 1).acked("r", 1).told("a", "disk", "delivered"))
+	// The sender gets other answers, on the same connection.
+	next := func(s *story, id string) *story { return s.sent(id).queued(id) }
+	last := func(s *story, id string, seq uint64) *story { return s.got("r", id, seq) }
+	broken(t, "it does not come before later answers", last(next(delivered().acked("r", 1).queuedNobody().queuedNobody(), "b"), "b", 2).closed(), RuleReceipt)
+	broken(t, "it comes behind later answers",
+		last(next(delivered().acked("r", 1).queuedNobody().queuedNobody(), "b"), "b", 2).told("a", "disk", "delivered").closed())
+	broken(t, "the later answer is to what was sent soon after", last(next(delivered().acked("r", 1), "b"), "b", 2).closed())
+	broken(t, "the recipient left soon after",
+		last(next(delivered().acked("r", 1).gone("r").queuedNobody().queuedNobody(), "b"), "b", 2).closed())
+	broken(t, "the recipient left long after",
+		last(next(delivered().acked("r", 1).queuedNobody().queuedNobody().gone("r"), "b"), "b", 2).closed(), RuleReceipt)
+	broken(t, "the later answer is on another connection",
+		last(next(delivered().acked("r", 1).closed().queuedNobody().queuedNobody(), "b"), "b", 2))
 }

@@ -10,7 +10,8 @@ type recipient struct {
 	mayConflate bool // one with a key was
 	forgot      bool // its next hello names no epoch
 	epochs      []*epoch
-	acked       settled    // in the current epoch, on the current connection
+	acked       settled    // in the current epoch, on the present connection
+	owed        []*owing   // receipts for what it gets; also some that are not owed any more
 	saw         []*message // that have a seq, as they became visible
 }
 
@@ -132,16 +133,4 @@ func (c *Checker) legitimate(r *recipient, e *Event) bool {
 		return r.knew(e.Seq, e.UpTo)
 	}
 	return false
-}
-
-// acked notes what the client has acknowledged on this connection.
-func (c *Checker) acked(e *Event) {
-	r := c.recipient(e.Client)
-	if ep := r.current(); ep == nil || ep.name != e.Epoch {
-		return
-	}
-	r.acked.add(1, e.Seq)
-	for _, also := range e.Also {
-		r.acked.add(also[0], also[1])
-	}
 }

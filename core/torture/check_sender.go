@@ -43,13 +43,14 @@ func (c *Checker) answer(e *Event) (m *message, first bool) {
 	if i := slices.Index(waiting, m); i >= 0 {
 		c.open[e.Client] = slices.Delete(waiting, i, i+1)
 	}
+	c.heard(e.Client, last.at, e.At)
 	return m, true
 }
 
 // outcome counts a second answer, which only a receipt can bring.
 func (c *Checker) outcome(m *message, e *Event, legitimate bool) {
 	m.outcomes++
-	m.last().outcome = true
+	m.last().outcome, m.unheard = true, 0
 	if !m.sent.receipt || !legitimate || m.outcomes > len(m.attempts) {
 		c.violated(RuleAnswer, m, "", "was answered again, with %s%s", e.Status, e.Code)
 	}
@@ -61,7 +62,9 @@ func (c *Checker) told(e *Event) {
 		return
 	}
 	if first {
-		m.last().queued = e.Status == queued
+		if m.last().queued = e.Status == queued; m.last().queued {
+			c.owe(m, e)
+		}
 	} else {
 		c.outcome(m, e, e.Status == delivered)
 	}

@@ -14,6 +14,7 @@ type message struct {
 	partial  bool          // some recipients have refused it, and others not
 	open     bool          // the last attempt has no final answer
 	excused  bool          // a gap was found for it
+	unheard  time.Duration // when its receipt should have been there and was not; 0 for never
 	kept     time.Duration // when it was first told to be stored safely; never if not
 	answered time.Duration // when it was first told anything but an error
 	owed     int           // how many recipients an ack promised, at the most

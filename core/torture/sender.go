@@ -94,6 +94,9 @@ func (s *Sender) serve(ctx context.Context, l *link) (away time.Duration) {
 				if deaf && s.workDeaf(ctx, l) != nil {
 					reason = "gone"
 				}
+				if deaf {
+					return o.last / 10 // while what it sends again still waits
+				}
 				return o.last
 			}
 			pause(ctx, o.last)
