@@ -14,7 +14,7 @@ import (
 func TestANewEpochRemembersThatSomeSeqsAreNotInTheLog(t *testing.T) {
 	st := newStore(t, "epoll")
 	r := atHands(t, st)
-	a := r.attach("a", false)
+	r.attach("a", false)
 	r.attach("b", true)
 	r.turn()
 	r.in("b", `{"type":3}`)
@@ -39,7 +39,7 @@ func TestANewEpochRemembersThatSomeSeqsAreNotInTheLog(t *testing.T) {
 	all(b)
 	r.crash()
 	r = atHands(t, st)
-	a = r.attach("a", false)
+	a := r.attach("a", false)
 	r.turn()
 	r.in("a", msg("m2", "b", "durable"))
 	r.settleLog()

@@ -38,10 +38,17 @@ func Explain(w io.Writer, path string, violations []Violation) error {
 			shown = append(shown, v)
 		}
 	}
-	stories := make([][]string, len(shown))
+	stories, begun := make([][]string, len(shown)), make([]bool, len(shown))
 	err := ReadFile(path, func(e *Event) {
 		for i := range shown {
-			if n := len(stories[i]); shown[i].ID != "" && n <= maxStory && e.concerns(&shown[i]) {
+			if shown[i].ID == "" || len(stories[i]) > maxStory || !e.concerns(&shown[i]) {
+				continue
+			}
+			switch e.Kind {
+			case Sent, Received:
+				begun[i] = true
+			}
+			if begun[i] || e.Kind == Bounded {
 				stories[i] = append(stories[i], e.String())
 			}
 		}
