@@ -65,14 +65,14 @@ func TestEveryScenarioOfAFaithfulGatewayBalances(t *testing.T) {
 	f(Fanout+" of three workers", &gateway{}, func(r *run) { r.Workers = 3 })
 	f(Fanout+" by prefix", &gateway{}, func(r *run) { r.By = "prefix" })
 	f(Connect, &gateway{}, nil)
-	f(Churn, &gateway{}, nil)
+	f(Churn, &gateway{}, func(r *run) { r.Seconds = 1 }) // a cycle is many steps
 	f(Idle, &gateway{}, func(r *run) { r.Config.Connections = []int{3, 9} })
 	reliable := func(r *run) { r.Reliable = true }
 	f(Pairs+" of reliable clients", &gateway{stored: "disk", status: "queued"}, reliable)
 	f(Echo+" of reliable clients", &gateway{dribble: true}, reliable)
 	f(Open+" of reliable clients", &gateway{}, reliable)
 	f(Fanout+" of reliable clients", &gateway{}, func(r *run) { r.Reliable, r.Workers = true, 2 })
-	f(Churn+" of reliable clients", &gateway{}, reliable)
+	f(Churn+" of reliable clients", &gateway{}, func(r *run) { r.Reliable, r.Seconds = true, 1 })
 	f(Connect+" of reliable clients", &gateway{}, reliable)
 }
 
