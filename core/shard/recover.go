@@ -91,6 +91,7 @@ func (r *Recovery) box(name string, epoch uint64, segment uint32) owned {
 	}
 	b = s.newBox(string([]byte(name)))
 	b.epoch, b.home, b.last = epoch, segment, segment
+	b.reliable = true // its gaps are kept, until a session record says what it is
 	o := owned{s, b}
 	r.epochs[epoch] = o
 	return o

@@ -1,5 +1,7 @@
 package torture
 
+import "slices"
+
 // A message that was promised and is missing needs an excuse: a seq that its
 // recipient was told will not come, for a cause that can be this message's, and
 // given at a time at which this message can have been accepted. One seq excuses
@@ -8,14 +10,6 @@ package torture
 // checkKept wants each promise to be kept or excused.
 func (c *Checker) checkKept() {
 	x := excuses{Checker: c, slots: map[*recipient]*slots{}, search: 1}
-	excuse := func(m *message, to string) bool {
-		r := c.recipient(to)
-		if c.renewed(m, r) {
-			return true
-		}
-		m.excused = x.match(m, x.of(r))
-		return m.excused
-	}
 	var some []*message // those for which any of several recipients may be missing
 	for _, m := range c.ordered {
 		m.excused = false
@@ -29,18 +23,29 @@ func (c *Checker) checkKept() {
 			}
 			continue
 		}
-		for _, to := range where {
-			if !excuse(m, to) {
-				c.violated(RuleKept, m, to, "was told to be stored at %s; it never came, and no gap can be it", m.kept)
+		for _, r := range where {
+			if !c.renewed(m, r) && !x.match(&claim{m: m, at: []*recipient{r}}) {
+				c.violated(RuleKept, m, r.name, "was told to be stored at %s; it never came, and no gap can be it", m.kept)
 			}
 		}
 	}
 	for _, m := range some {
 		missing, where := c.missing(m)
-		for _, to := range where {
-			if missing > 0 && excuse(m, to) {
+		where = slices.DeleteFunc(where, func(r *recipient) bool {
+			free := c.renewed(m, r)
+			if free {
 				missing--
 			}
+			return free
+		})
+		var of []*claim
+		for missing > 0 {
+			k := &claim{m: m, at: where, others: &of}
+			if !x.match(k) {
+				break
+			}
+			of = append(of, k)
+			missing--
 		}
 		if missing > 0 {
 			c.violated(RuleKept, m, "", "was told to be stored at %s for %d recipients; it came to %d, and no gaps can be the others",
@@ -51,14 +56,15 @@ func (c *Checker) checkKept() {
 
 // missing returns how many recipients have not seen what they were promised, and
 // all that have not seen it.
-func (c *Checker) missing(m *message) (n int, where []string) {
+func (c *Checker) missing(m *message) (n int, where []*recipient) {
 	reached := 0
 	for _, to := range m.sent.to.Members {
-		if c.recipient(to).plain || m.visibleAt(to) {
+		r := c.recipient(to)
+		if r.plain || m.visibleAt(to) {
 			reached++
 			continue
 		}
-		where = append(where, to)
+		where = append(where, r)
 	}
 	return max(m.owed-reached, 0), where
 }

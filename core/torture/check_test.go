@@ -145,6 +145,13 @@ func TestOfSeveralRecipientsAsManyAsCountedMustSeeIt(t *testing.T) {
 		begun().sentTo("a", both, ttl).counted("a", 0, 2).got("q", "a", 1).gap("r", 1, 1, "expired"))
 	broken(t, "a gap for any of them",
 		begun().sentTo("a", both, ttl).counted("a", 0, 1).gap("r", 1, 1, "expired"))
+	broken(t, "a gap that another message needs more", begun().hello("p", "e", 0, 0, false).
+		sentTo("a", both, ttl).counted("a", 0, 1).sentTo("b", &Target{Kind: ToList, Members: []string{"r", "p"}}, ttl).counted("b", 0, 1).
+		gap("r", 1, 1, "expired").gap("q", 1, 1, "expired"))
+	broken(t, "a gap for each, of one recipient", begun().sentTo("a", both, ttl).counted("a", 0, 2).gap("r", 1, 2, "expired"), RuleKept)
+	broken(t, "one gap for two messages", begun().hello("p", "e", 0, 0, false).
+		sentTo("a", both, ttl).counted("a", 0, 1).sentTo("b", &Target{Kind: ToList, Members: []string{"r", "p"}}, ttl).counted("b", 0, 1).
+		gap("r", 1, 1, "expired"), RuleKept)
 	broken(t, "a gap where it did arrive",
 		begun().sentTo("a", both, ttl).counted("a", 0, 2).got("q", "a", 1).gap("q", 2, 2, "expired"), RuleKept)
 }
@@ -300,6 +307,12 @@ func TestAnswersBelongToAttempts(t *testing.T) {
 func TestDeliveredMeansReceived(t *testing.T) {
 	broken(t, "received", begun().sent("a").got("r", "a", 1).told("a", "disk", "delivered"))
 	broken(t, "received later", begun().sent("a").told("a", "disk", "delivered").got("r", "a", 1), RuleDelivery)
+	givenUp := func(fault string) *story {
+		return bounded(OverflowDropOldest).sent("a").closed().gap("r", 1, 1, "overflow").fault(fault, "").fault(FaultKill, "").
+			again("a").told("a", "disk", "delivered")
+	}
+	broken(t, "given up", givenUp(faultCalm), RuleDelivery)
+	broken(t, "given up, and then the log was damaged", givenUp(FaultFlip))
 	broken(t, "a receipt before it was received",
 		begun().sentTo("a", one("r"), receipt).queued("a").told("a", "disk", "delivered").got("r", "a", 1), RuleDelivery)
 	broken(t, "written to a plain client",

@@ -14,7 +14,7 @@ type slot struct {
 	// The seq was given between these two: after everything below it was sent,
 	// before everything above it was accepted. Both rise within an epoch.
 	after, before time.Duration
-	taken         *message
+	taken         *claim
 	tried         uint32 // the search that came by here
 }
 
@@ -127,32 +127,49 @@ func (x *excuses) fits(m *message, s *slots, slot *slot) bool {
 	return false
 }
 
-// match gives the message a slot, and whoever has it another one if need be.
-func (x *excuses) match(m *message, s *slots) bool {
-	found := x.place(m, s)
+// claim is that of a missing message to one slot.
+type claim struct {
+	m      *message
+	at     []*recipient // of one of them
+	others *[]*claim    // of the same message, that have slots of other recipients; nil for none
+	has    *slots       // the slot's
+}
+
+// match gives the claim a slot, and whoever has it another one if need be.
+func (x *excuses) match(k *claim) bool {
+	found := x.place(k)
 	if found {
 		x.search++ // what a search in vain came by stays a dead end until then
 	}
 	return found
 }
 
-func (x *excuses) place(m *message, s *slots) bool {
-	free := x.candidates(m, s, func(slot *slot) bool {
-		if slot.taken != nil || !x.fits(m, s, slot) {
-			return false
+func (x *excuses) place(k *claim) bool { return x.placeAt(k, false) || x.placeAt(k, true) }
+
+// placeAt gives the claim a slot that nobody has or, where others may be moved,
+// one whose claim finds another.
+func (x *excuses) placeAt(k *claim, move bool) bool {
+	for _, r := range k.at {
+		s := x.of(r)
+		if k.others != nil && slices.ContainsFunc(*k.others, func(o *claim) bool { return o != k && o.has == s }) {
+			continue
 		}
-		slot.taken = m
-		return true
-	})
-	return free || x.candidates(m, s, func(slot *slot) bool {
-		if slot.taken == nil || slot.tried == x.search || !x.fits(m, s, slot) {
-			return false
+		found := x.candidates(k.m, s, func(slot *slot) bool {
+			if slot.taken != nil && (!move || slot.tried == x.search) || !x.fits(k.m, s, slot) {
+				return false
+			}
+			if slot.taken != nil {
+				if slot.tried = x.search; !x.place(slot.taken) {
+					return false
+				}
+			}
+			slot.taken, k.has = k, s
+			return true
+		})
+		if found {
+			k.m.excused = true
+			return true
 		}
-		slot.tried = x.search
-		if !x.place(slot.taken, s) {
-			return false
-		}
-		slot.taken = m
-		return true
-	})
+	}
+	return false
 }
