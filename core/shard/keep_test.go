@@ -443,6 +443,13 @@ func TestAMessageReplacesTheOneUnderItsKey(t *testing.T) {
 			t.Fatalf("got %s, want %s", text, id)
 		}
 	}
+	b.send(`{"type":1,"seq":4}`)
+	b.send(`{"type":4}`)
+	b.want(`{"type":5}`)
+	g = st.restart()
+	a = g.connect("a")
+	a.send(`{"type":0,"messageId":"m1","to":"b","data":"x"}`) // it was given up, and is not taken for delivered
+	a.want(`{"type":2,"messageId":"m1","code":"lost","error":"the message was given up before its recipient had it"}`)
 }
 
 func TestAFullDiskRefusesAndRecovers(t *testing.T) {

@@ -59,6 +59,10 @@ func (r *Recovery) Record(at journal.Position, batchMillis int64, b []byte) {
 	case record.Ack:
 		if o, ok := r.epochs[rec.Epoch]; ok {
 			o.box.last = at.Segment
+			if _, lapsed := r.lapsed[o.box]; lapsed {
+				o.shard.dropCovered(o.box) // before they are taken for received
+				delete(r.lapsed, o.box)
+			}
 			o.shard.recoverAck(o.box, rec)
 		}
 	case record.Gone:
