@@ -76,11 +76,11 @@ func (s *Shard) hasRoom(b *mailbox) bool {
 // of the others each time that has been passed often enough. nil if none may go.
 func (s *Shard) choose(b *mailbox) *lane {
 	if b.high == nil {
-		return s.ready1(&b.low)
+		return s.sendable(&b.low)
 	}
 	top := -1
 	for prio := 9; prio >= 0; prio-- {
-		l := s.ready1(b.lane(uint8(prio)))
+		l := s.sendable(b.lane(uint8(prio)))
 		if l == nil {
 			continue
 		}
@@ -112,7 +112,7 @@ func (s *Shard) favor(b *mailbox, top int) *lane {
 		if prio >= top {
 			continue
 		}
-		if l := s.ready1(b.lane(uint8(prio))); l != nil {
+		if l := s.sendable(b.lane(uint8(prio))); l != nil {
 			b.favored = uint8(prio)
 			return l
 		}
@@ -120,8 +120,8 @@ func (s *Shard) favor(b *mailbox, top int) *lane {
 	return b.lane(uint8(top))
 }
 
-// ready1 returns l if its next message may go out, else nil.
-func (s *Shard) ready1(l *lane) *lane {
+// sendable returns l if its next message may go out, else nil.
+func (s *Shard) sendable(l *lane) *lane {
 	if l.next == 0 || s.entries.At(l.next).flags&entryLoose != 0 {
 		return nil
 	}

@@ -3,13 +3,10 @@ package shard
 import (
 	"sync"
 
-	"github.com/stratix-gateway/stratix/core/arena"
 	"github.com/stratix-gateway/stratix/core/journal"
 	"github.com/stratix-gateway/stratix/core/record"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
-
-type arenaRef = arena.Ref
 
 const (
 	// pageMessages and pageBytes bound what is read from the log for one mailbox at
@@ -89,8 +86,8 @@ func (s *Shard) pagedIn(p *paging) {
 			continue
 		}
 		t := &s.read.Letter
-		s.page1 = wire.AppendEnvelope(s.page1[:0], t.From, t.ID, t.Data, t.Headers, t.Time)
-		s.sendEntry(b, l, s.page1)
+		s.pagedBody = wire.AppendEnvelope(s.pagedBody[:0], t.From, t.ID, t.Data, t.Headers, t.Time)
+		s.sendEntry(b, l, s.pagedBody)
 	}
 }
 

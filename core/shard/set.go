@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
-	"github.com/stratix-gateway/stratix/core/journal"
 )
 
 // Set is all shards of a gateway. Its methods may be called from any goroutine.
@@ -20,8 +19,7 @@ type Set struct {
 	done sync.WaitGroup
 	stop chan struct{} // closed when all loops have ended
 
-	journal *journal.Journal
-	pager   *pager
+	pager *pager
 }
 
 // New makes opt.Shards shards with the programs of a generation, one each. They
@@ -30,7 +28,7 @@ func New(opt Options, gen *core.Generation) (*Set, error) {
 	if opt.Shards < 1 || opt.Shards != len(gen.Programs) {
 		return nil, fmt.Errorf("shard: %d shards for %d programs", opt.Shards, len(gen.Programs))
 	}
-	set := &Set{seed: maphash.MakeSeed(), stop: make(chan struct{}), journal: opt.Journal}
+	set := &Set{seed: maphash.MakeSeed(), stop: make(chan struct{})}
 	all := newShared(opt)
 	if opt.Journal != nil {
 		set.pager = newPager(opt.Journal)

@@ -151,7 +151,7 @@ type Shard struct {
 	keeping   keeping
 	out       record.Letter
 	envelope  []byte
-	page1     []byte
+	pagedBody []byte
 	acked     []wire.Range
 	ranges    []record.Range
 	gaps      []wire.Gap

@@ -3,6 +3,7 @@ package shard
 import (
 	"time"
 
+	"github.com/stratix-gateway/stratix/core/arena"
 	"github.com/stratix-gateway/stratix/core/journal"
 	"github.com/stratix-gateway/stratix/core/record"
 )
@@ -144,7 +145,6 @@ func (s *Shard) oldestAge() time.Duration {
 // that its old segment can go. The entry holds a share of the block meanwhile.
 type moved struct {
 	box   *mailbox
-	epoch uint64
 	entry uint32
 	seq   uint32
 	at    int // in commit.main
@@ -174,7 +174,7 @@ func (s *Shard) moveLetter(b *mailbox, i uint32, l *record.Letter) {
 	buf = record.AppendMessage(buf, l.From, l.Content, 1)
 	buf = record.AppendRecipient(buf, b.name, b.epoch, b.whole(e))
 	f.main = journal.EndRecord(buf, at)
-	f.moves = append(f.moves, moved{box: b, epoch: b.epoch, entry: i, seq: e.seq, at: at})
+	f.moves = append(f.moves, moved{box: b, entry: i, seq: e.seq, at: at})
 }
 
 // arrive notes where a moved message stands now, if it still waits.
@@ -191,7 +191,8 @@ func (s *Shard) arrive(f *commit, m *moved) {
 	if blk.refs > 1 { // the others stay where they are
 		old := e.block
 		var l record.Letter
-		ref, ok := arenaRef(0), false
+		var ref arena.Ref
+		ok := false
 		if blk.here {
 			s.readLetter(old, &l)
 			ref, ok = s.newBlock(&l, true)
