@@ -18,6 +18,10 @@ func NewBudget(limit func() int64) *Budget { return &Budget{limit: limit} }
 // Used returns the bytes that are leased.
 func (b *Budget) Used() int64 { return b.used.Load() }
 
+// Exceeded reports whether more is leased than may be: AllocOver does that, and a
+// limit that was lowered.
+func (b *Budget) Exceeded() bool { return b.used.Load() > b.limit() }
+
 // lease takes n bytes, all or none.
 func (b *Budget) lease(n int64) bool {
 	limit := b.limit()

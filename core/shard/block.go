@@ -51,14 +51,26 @@ func (b *block) at() journal.Position { return journal.Position{Segment: b.segme
 // alone if onDisk says that the log has the rest; else ok is false.
 func (s *Shard) newBlock(l *record.Letter, onDisk bool) (ref arena.Ref, ok bool) {
 	if ref, ok = s.arena.Alloc(blockHead + len(l.Content)); ok {
-		*s.block(ref).block = block{size: uint32(len(l.Content)), sender: s.senders.take(l.From)}
-		copy(s.arena.Bytes(ref)[blockHead:], l.Content)
+		s.fill(ref, l)
 		return ref, true
 	}
 	if !onDisk {
 		return 0, false
 	}
 	return s.newHead(len(l.Content), l.Expiry(), l.From), true
+}
+
+// newBlockOver keeps a letter for which others are about to give their memory
+// back.
+func (s *Shard) newBlockOver(l *record.Letter) arena.Ref {
+	ref := s.arena.AllocOver(blockHead + len(l.Content))
+	s.fill(ref, l)
+	return ref
+}
+
+func (s *Shard) fill(ref arena.Ref, l *record.Letter) {
+	*s.block(ref).block = block{size: uint32(len(l.Content)), sender: s.senders.take(l.From)}
+	copy(s.arena.Bytes(ref)[blockHead:], l.Content)
 }
 
 // newHead makes a block without its letter. The number of messages bounds these,

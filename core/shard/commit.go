@@ -19,6 +19,7 @@ type commit struct {
 	ends          []uint64 // epochs that lazy ends
 	waits         []wait
 	fresh         []fresh
+	yields        []yield
 	moves         []moved
 	number        uint64 // they count up
 	soon          bool   // something in lazy is not to wait for others
@@ -30,7 +31,7 @@ type commit struct {
 func (f *commit) position(at int) journal.Position { return f.At(len(f.lazy) + at) }
 
 // wait is a message that waits for a commit: its recipients are
-// fresh[first:first+count].
+// fresh[first:first+count], and yields[yields:yields+yieldCount] make way for it.
 type wait struct {
 	from         *Shard
 	slot         uint32
@@ -40,6 +41,8 @@ type wait struct {
 	block        arena.Ref
 	at           int // of its record in main; -1 if it has none
 	first, count int
+	yields       int
+	yieldCount   int
 	counts       wire.Counts // of the recipients that are not in fresh
 	loose        uint32      // of counts.Queued: repeats of what waits for a commit, too
 }
@@ -136,7 +139,6 @@ func (s *Shard) submit() {
 
 // committed is called when a commit is done or has failed.
 func (s *Shard) committed(f *commit) {
-	s.flying = nil
 	if f.Err != nil {
 		s.refuseAll(f)
 	} else {
@@ -144,14 +146,15 @@ func (s *Shard) committed(f *commit) {
 	}
 	clear(f.waits)
 	clear(f.fresh)
+	clear(f.yields)
 	clear(f.moves)
 	if size := cap(f.Buf); size > keepCommit && len(f.Buf) < size/4 || size > 2*commitBytes {
-		f.Buf, f.main, f.lazy, f.waits, f.fresh, f.ends = nil, nil, nil, nil, nil, nil // the wave is over
+		f.Buf, f.main, f.lazy, f.waits, f.fresh, f.yields, f.ends = nil, nil, nil, nil, nil, nil, nil // the wave is over
 	}
 	f.lazy, f.main, f.waits, f.fresh, f.moves = f.lazy[:0], f.main[:0], f.waits[:0], f.fresh[:0], f.moves[:0]
-	f.ends = f.ends[:0]
+	f.yields, f.ends = f.yields[:0], f.ends[:0]
 	f.Err, f.soon = nil, false
-	s.spare = f
+	s.flying, s.spare = nil, f
 	s.lastCommit = s.wheel.now
 	s.reap()
 }
@@ -182,7 +185,7 @@ func (s *Shard) acceptAll(f *commit) {
 			s.place(s.block(w.block).block, f.position(w.at))
 		}
 		w.stored = min(w.stored, s.safe)
-		s.passOn(w, f.fresh[w.first:w.first+w.count])
+		s.passOn(w, f.fresh[w.first:w.first+w.count], f.yields[w.yields:w.yields+w.yieldCount])
 	}
 	for i := range f.moves {
 		s.arrive(f, &f.moves[i])
@@ -190,9 +193,10 @@ func (s *Shard) acceptAll(f *commit) {
 	s.needed.Store(f.need)
 }
 
-// passOn lets the recipients of a message have it, and reports what became of
-// it after this turn's writes.
-func (s *Shard) passOn(w *wait, to []fresh) {
+// passOn lets the recipients of a message have it, for which others make way, and
+// reports what became of it after this turn's writes.
+func (s *Shard) passOn(w *wait, to []fresh, yields []yield) {
+	s.giveWay(yields)
 	at := int32(len(s.receipts))
 	s.receipts = append(s.receipts, receipt{
 		from: w.from, slot: w.slot, wanted: w.wanted, counts: w.counts, stored: w.stored, fault: w.fault,
@@ -241,6 +245,12 @@ func (s *Shard) refuseAll(f *commit) {
 	s.newStamp()
 	s.refuseWaits(f, why)
 	s.refuseWaits(s.filling, why)
+	s.stay(f.yields)
+	s.stay(s.filling.yields)
+	// At once: what comes next would make them yield again.
+	s.feedAll(f.yields)
+	s.feedAll(s.filling.yields)
+	s.filling.yields = s.filling.yields[:0]
 	s.filling.main, s.filling.moves = s.filling.main[:0], s.filling.moves[:0]
 	// What nobody waited for is written again. Where that gets too much, the
 	// mailboxes' states are written in its place when the log works again.

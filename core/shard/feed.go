@@ -122,7 +122,7 @@ func (s *Shard) favor(b *mailbox, top int) *lane {
 
 // sendable returns l if its next message may go out, else nil.
 func (s *Shard) sendable(l *lane) *lane {
-	if l.next == 0 || s.entries.At(l.next).flags&entryLoose != 0 {
+	if l.next == 0 || s.entries.At(l.next).flags&(entryLoose|entryYields) != 0 {
 		return nil
 	}
 	return l

@@ -54,7 +54,10 @@ func (s *Shard) keep(from *Shard, slot uint32, wanted, disk bool, targets []core
 		panic("shard: a message to be kept is no letter")
 	}
 	// Also what is passed on at once stands among the fresh, for as long as that takes.
-	k.wait = wait{from: from, slot: slot, wanted: wanted, first: len(s.filling.fresh), at: -1, stored: storedDisk}
+	k.wait = wait{
+		from: from, slot: slot, wanted: wanted, at: -1, stored: storedDisk,
+		first: len(s.filling.fresh), yields: len(s.filling.yields),
+	}
 	s.newStamp()
 	for _, t := range targets {
 		switch t.Kind {
@@ -120,15 +123,13 @@ func (s *Shard) admit(k *keeping, b *mailbox) {
 		s.count.RingFull++
 		return
 	}
-	if !s.fits(k, b) {
+	i, ok := s.entries.Get()
+	if !ok || !s.fits(k, b) {
+		if ok {
+			s.entries.Put(i)
+		}
 		k.refuse(faultFull)
 		s.count.RingFull++
-		return
-	}
-	i, ok := s.entries.Get()
-	if !ok {
-		s.bounds.put()
-		k.refuse(faultFull)
 		return
 	}
 	e := s.entries.At(i)
@@ -170,6 +171,7 @@ func (s *Shard) keepRest(k *keeping) {
 	f := s.filling
 	w := &k.wait
 	w.block = k.block
+	w.yieldCount = len(f.yields) - w.yields
 	taken := f.fresh[w.first:]
 	w.count = len(taken)
 	if k.block != 0 && len(taken) == 0 {
@@ -185,6 +187,7 @@ func (s *Shard) keepRest(k *keeping) {
 	} else if len(taken) > 0 {
 		w.stored = storedMemory
 	}
+	s.logYields(f.yields[w.yields:])
 	for _, t := range taken {
 		e := s.entries.At(t.entry)
 		if k.loose {
@@ -196,8 +199,8 @@ func (s *Shard) keepRest(k *keeping) {
 		f.waits = append(f.waits, *w)
 		return
 	}
-	s.passOn(w, taken)
-	f.fresh = f.fresh[:w.first]
+	s.passOn(w, taken, f.yields[w.yields:])
+	f.fresh, f.yields = f.fresh[:w.first], f.yields[:w.yields]
 }
 
 // recordRecipients is for how many recipients a message has one record.

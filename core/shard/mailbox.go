@@ -21,10 +21,12 @@ type mailbox struct {
 
 	count     int32             // messages that wait
 	loose     int32             // of these: not yet committed
+	yielding  int32             // of these: going, with a commit
 	sent      int32             // of these: on the connection
 	passed    uint8             // messages sent since a lower priority had its turn ...
 	favored   uint8             // ... and which one had it
 	bytes     int64             // of the letters that wait
+	yieldSize int64             // of those that are going
 	sentBytes int64             // of those on the connection
 	since     uint32            // tick of the last progress while something is sent
 	mixing    uint64            // the commit with which the log will know that; 0 for none
@@ -52,8 +54,9 @@ const (
 )
 
 // lane is the messages of one priority in the order of their seqs: a list of
-// entries. Those in front of next are on the connection.
-type lane struct{ first, last, next uint32 }
+// entries. Those in front of next are on the connection. yielded is the last that
+// was made to yield for its age; 0 if none waits for that.
+type lane struct{ first, last, next, yielded uint32 }
 
 // entry is one message that waits for one recipient.
 type entry struct {
@@ -62,15 +65,18 @@ type entry struct {
 	seq   uint32 // its lower half; see mailbox.whole
 	flags uint8
 	prio  uint8
+	yield uint16 // its place in commit.yields, while it yields
 }
 
 // flags of an entry.
 const (
-	entryLoose = 1 << iota // not yet committed: nobody may see it
-	entryDisk              // it is in the log
-	entryAgain             // it was sent before
-	entryLate              // its sender waits for a receipt
-	entryKeyed             // it may be in mailbox.conflated
+	entryLoose  = 1 << iota // not yet committed: nobody may see it
+	entryDisk               // it is in the log
+	entryAgain              // it was sent before
+	entryLate               // its sender waits for a receipt
+	entryKeyed              // it may be in mailbox.conflated
+	entryYields             // it goes when a commit is done: nobody may see it any more
+	entryOdd                // that commit's number is odd
 )
 
 // whole returns the seq of which e has the lower half.
@@ -149,6 +155,10 @@ func (s *Shard) unlink(b *mailbox, l *lane, before, i uint32, on bool) {
 	}
 	if e.flags&entryLoose != 0 {
 		b.loose--
+	}
+	if e.flags&entryYields != 0 {
+		s.yieldOf(e).entry = 0
+		s.reprieve(b, l, i, e)
 	}
 	if e.flags&entryKeyed != 0 {
 		s.forgetKey(b, i, e)

@@ -39,7 +39,7 @@ func (s *Shard) page(b *mailbox, l *lane) {
 	for i := l.next; i != 0 && len(p.of) < pageMessages && size < pageBytes; {
 		e := s.entries.At(i)
 		blk := s.block(e.block)
-		if blk.here || e.flags&entryLoose != 0 || b.reliable && len(p.of) >= s.opt.Window {
+		if blk.here || e.flags&(entryLoose|entryYields) != 0 || b.reliable && len(p.of) >= s.opt.Window {
 			break
 		}
 		p.of = append(p.of, pagedEntry{entry: i, seq: e.seq, at: blk.at()})
@@ -73,7 +73,7 @@ func (s *Shard) pagedIn(p *paging) {
 	l := b.lane(p.prio)
 	for i := range p.of {
 		m := &p.of[i]
-		if !s.hasRoom(b) || l.next != m.entry || s.entries.At(m.entry).seq != m.seq {
+		if !s.hasRoom(b) || s.sendable(l) == nil || l.next != m.entry || s.entries.At(m.entry).seq != m.seq {
 			return // it has changed meanwhile: asked for anew
 		}
 		if at := s.block(s.entries.At(m.entry).block).at(); m.err != nil && at != m.at {

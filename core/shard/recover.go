@@ -188,6 +188,7 @@ func (r *Recovery) End(damaged []journal.Position) {
 		s.oldestHome = max(1, r.newest)
 		for _, b := range s.boxList {
 			s.oldestHome = min(s.oldestHome, max(1, b.home))
+			s.recoverConflated(b)
 			s.recoverHoles(b)
 			lost := cut || b.mixed
 			for _, d := range damaged {

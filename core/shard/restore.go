@@ -152,6 +152,31 @@ func (s *Shard) dropCovered(b *mailbox) {
 	})
 }
 
+// recoverConflated takes out what a later message under the same key has
+// replaced, whether the log got to know or not.
+func (s *Shard) recoverConflated(b *mailbox) {
+	if b.conflated == nil {
+		return
+	}
+	var letter record.Letter
+	b.lanes(func(l *lane) {
+		before := uint32(0)
+		for i := l.first; i != 0; {
+			e := s.entries.At(i)
+			next := e.next
+			if e.flags&entryKeyed != 0 {
+				s.readLetter(e.block, &letter)
+			}
+			if e.flags&entryKeyed != 0 && b.conflated[string(letter.Key)] != i {
+				s.drop(b, l, before, i, record.Conflated)
+			} else {
+				before = i
+			}
+			i = next
+		}
+	})
+}
+
 // recoverEnd forgets a mailbox, as the log says.
 func (s *Shard) recoverEnd(b *mailbox) {
 	b.lanes(func(l *lane) {

@@ -2,39 +2,64 @@ package shard
 
 import (
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/arena"
 	"github.com/stratix-gateway/stratix/core/record"
-	"github.com/stratix-gateway/stratix/core/wire"
 )
 
 // fits makes sure of room for the message, in the ring and for b, by the
-// message's policy. When it reports true, the count of one message is taken and
-// the block is there.
+// message's policy. When it reports true, the count of one message is taken, the
+// block is there, and who has to make way for it yields.
 func (s *Shard) fits(k *keeping, b *mailbox) bool {
+	first := len(s.filling.yields)
+	s.supersede(k, b)
+	if s.findRoom(k, b, first) {
+		for _, y := range s.filling.yields[first:] {
+			k.loose = k.loose || s.entries.At(y.entry).flags&entryDisk != 0 // it goes with a commit
+		}
+		return true
+	}
+	s.stay(s.filling.yields[first:])
+	s.filling.yields = s.filling.yields[:first]
+	return false
+}
+
+// findRoom looks for room, where those in yields from first on make some already.
+func (s *Shard) findRoom(k *keeping, b *mailbox, first int) bool {
+	f, r, policy := s.filling, s.opt.Ring, k.letter.Overflow
 	size := int64(len(k.letter.Content))
-	r := s.opt.Ring
-	policy := k.letter.Overflow
 	if size > r.ClientBytes.Load() {
 		return false // whatever made way
 	}
-	for int64(b.count) >= r.ClientMessages.Load() || b.bytes+size > r.ClientBytes.Load() {
+	for int64(b.count-b.yielding) >= r.ClientMessages.Load() || b.bytes-b.yieldSize+size > r.ClientBytes.Load() {
 		if !s.makeWay(b, policy) {
 			return false
 		}
 	}
-	for !s.bounds.get() {
-		if !s.makeWay(b, policy) {
+	if !s.bounds.get() {
+		if len(f.yields) == first && !s.makeWay(b, policy) {
 			return false
 		}
+		s.bounds.force() // one of those goes for it
 	}
-	for tries := 0; k.block == 0; tries++ {
-		ref, ok := s.newBlock(&k.letter, k.disk)
-		if ok {
-			k.block = ref
-		} else if tries == makeWayTries || !s.makeWay(b, policy) {
+	if k.block != 0 {
+		return true
+	}
+	var ok bool
+	var ref arena.Ref
+	// What was taken over the bound is given back by those who make way for more.
+	if drops := policy == core.OverflowDropOldest || policy == core.OverflowConflate; k.disk || !drops || !s.memory.Exceeded() {
+		ref, ok = s.newBlock(&k.letter, k.disk)
+	}
+	for !ok && s.frees(f.yields[first:]) < size {
+		if len(f.yields)-first >= makeWayTries || !s.makeWay(b, policy) {
 			s.bounds.put()
 			return false
 		}
 	}
+	if !ok {
+		ref = s.newBlockOver(&k.letter)
+	}
+	k.block = ref
 	return true
 }
 
@@ -42,12 +67,22 @@ func (s *Shard) fits(k *keeping, b *mailbox) bool {
 // memory of the ring is full: it may be others who fill it.
 const makeWayTries = 32
 
+// frees is how much memory of the ring there will be when these have gone.
+func (s *Shard) frees(yields []yield) (bytes int64) {
+	for _, y := range yields {
+		if b := s.block(s.entries.At(y.entry).block); b.here && b.refs == 1 {
+			bytes += int64(b.size)
+		}
+	}
+	return bytes
+}
+
 // makeWay applies the policy to a mailbox for which there is no room, and
-// reports whether some was made.
+// reports whether some is being made.
 func (s *Shard) makeWay(b *mailbox, policy core.Overflow) bool {
 	switch policy {
 	case core.OverflowDropOldest, core.OverflowConflate:
-		return s.dropFirst(b)
+		return s.yieldFirst(b)
 	case core.OverflowDisconnect:
 		if b.conn != nil && b.conn.state == open {
 			s.doomed = append(s.doomed, b.conn)
@@ -56,21 +91,27 @@ func (s *Shard) makeWay(b *mailbox, policy core.Overflow) bool {
 	return false
 }
 
-// dropFirst drops the oldest message of the lowest priority that is committed
-// and not on the connection; false when there is none.
-func (s *Shard) dropFirst(b *mailbox) bool {
-	dropped := false
-	for prio := uint8(0); prio <= 9 && !dropped; prio++ {
+// yieldFirst makes the oldest message of the lowest priority yield that is
+// committed and not on the connection; false when there is none.
+func (s *Shard) yieldFirst(b *mailbox) bool {
+	for prio := uint8(0); prio <= 9; prio++ {
 		if prio > 0 && b.high == nil {
 			break
 		}
 		l := b.lane(prio)
-		if i := l.next; i != 0 && s.entries.At(i).flags&entryLoose == 0 {
-			s.lose(b, l, s.before(l, i), i, record.Overflow)
-			dropped = true
+		i := l.next
+		if l.yielded != 0 {
+			i = s.entries.At(l.yielded).next
+		}
+		for i != 0 && s.entries.At(i).flags&entryYields != 0 {
+			i = s.entries.At(i).next
+		}
+		if i != 0 && s.entries.At(i).flags&entryLoose == 0 && s.yield(b, i, record.Overflow) {
+			l.yielded = i
+			return true
 		}
 	}
-	return dropped
+	return false
 }
 
 // before returns the entry in front of i in l; 0 if i is the first.
@@ -87,63 +128,3 @@ func (s *Shard) before(l *lane, i uint32) uint32 {
 // walkSteps is how many steps of a walk weigh as much as a delivery, in what a
 // turn does.
 const walkSteps = 64
-
-// lose takes entry i out of lane l, behind before: it will never be delivered,
-// and its recipient will be told the cause.
-func (s *Shard) lose(b *mailbox, l *lane, before, i uint32, cause record.Cause) {
-	e := s.entries.At(i)
-	seq := b.whole(e)
-	s.count.Lapsed[cause]++
-	if e.flags&entryDisk != 0 {
-		s.logRecord(func(buf []byte) []byte {
-			return record.AppendGone(buf, b.epoch, cause, record.Range{From: seq, To: seq})
-		})
-	}
-	if e.flags&entryLate != 0 {
-		s.answerFor(i, cause)
-	}
-	if i == s.passing {
-		s.passingLost = cause
-	}
-	s.noteLoss(b, e, cause)
-	s.unlink(b, l, before, i, false)
-	b.remember(seq, cause)
-	b.advance()
-	if c := b.conn; c != nil && c.begun && b.reliable {
-		s.untold = append(s.untold, untold{b, wire.Gap{Range: wire.Range{From: seq, To: seq}, Cause: cause.String()}})
-	}
-}
-
-// conflate lets entry i, which is committed and bears a key, wait under it in
-// place of the one that did.
-func (s *Shard) conflate(b *mailbox, i uint32) {
-	var letter record.Letter
-	s.readLetter(s.entries.At(i).block, &letter)
-	key := letter.Key
-	if old, taken := b.conflated[string(key)]; taken {
-		o := s.entries.At(old)
-		if l := b.lane(o.prio); s.onConnection(l, o) {
-			o.flags &^= entryKeyed // it is on its way
-		} else {
-			s.lose(b, l, s.before(l, old), old, record.Conflated)
-		}
-	}
-	if b.conflated == nil {
-		b.conflated = map[string]uint32{}
-	}
-	b.conflated[string(key)] = i
-}
-
-// onConnection reports whether e is in front of the next of its lane.
-func (s *Shard) onConnection(l *lane, e *entry) bool {
-	return l.next == 0 || int32(e.seq-s.entries.At(l.next).seq) < 0
-}
-
-// forgetKey takes entry i out of those that wait under a key.
-func (s *Shard) forgetKey(b *mailbox, i uint32, e *entry) {
-	var l record.Letter
-	s.readLetter(e.block, &l)
-	if b.conflated[string(l.Key)] == i {
-		delete(b.conflated, string(l.Key))
-	}
-}

@@ -79,6 +79,7 @@ type Shard struct {
 	boxes    map[string]*mailbox
 	boxList  []*mailbox
 	arena    *arena.Arena
+	memory   *arena.Budget // of all shards' arenas
 	entries  *arena.Pool[entry]
 	bounds   bounds
 	senders  senders
@@ -200,6 +201,7 @@ func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *c
 
 		boxes:   map[string]*mailbox{},
 		arena:   arena.New(all.memory),
+		memory:  all.memory,
 		entries: arena.NewPool[entry](all.entries),
 		bounds:  bounds{ring: opt.Ring, shared: all, share: leaseShare},
 		seen:    newSeen(opt.SeenMessages, opt.SeenAge),
