@@ -29,6 +29,11 @@ type Batch struct {
 	// waits for it meanwhile. It may call Submit.
 	Done func(*Batch)
 
+	// Frees, if not 0, says that the batch is for making segments up to this one
+	// unnecessary: it stands in a later one, for which there is the journal's
+	// reserve when the disk is full. It is small, see Reserve.
+	Frees uint32
+
 	// Base is set when Err is nil: the record that was appended at offset n of
 	// Buf is at Base.Offset+n of Base.Segment.
 	Base Position

@@ -21,7 +21,8 @@ const maxBatch = 1 << 30
 type committer struct {
 	chain *chain // from Open to Replay
 
-	head    *head  // nil if there is none right now
+	head    *head // nil if there is none right now
+	reserve [2]reserve
 	prev    uint32 // the segment that the next header links to, 0 for none,
 	prevEnd uint32 // and its end, when there is no head
 	next    uint32 // number of the next segment
@@ -31,6 +32,7 @@ type committer struct {
 	buf      []byte // of one commit
 	syncedAt time.Time
 	tight    bool      // there was no room: nothing is retained that is not needed
+	probed   time.Time // when a full disk was looked at
 	retainAt time.Time // when to look at retention again; zero for not before something happens
 	released uint32    // as of the last look, like looked and sealed
 	sealed   uint32
@@ -42,7 +44,8 @@ type committer struct {
 func (j *Journal) run() {
 	defer close(j.ended)
 	j.c.syncedAt = time.Now()
-	if err := j.open(0); err != nil {
+	j.findReserve()
+	if err := j.open(0, false); err != nil {
 		j.refused(err)
 	}
 	timer := time.NewTimer(0)
@@ -77,7 +80,54 @@ func (j *Journal) commit(batches *Batch) (rest *Batch) {
 	}
 	rest, last.next = last.next, nil
 
-	err := j.write(batches, size+commitFrame)
+	frees, others := count(batches)
+	err := error(nil)
+	if others > 0 {
+		err = j.refill()
+	}
+	if err == nil {
+		err = j.write(batches, size+commitFrame, others == 0)
+	}
+	if isFull(err) && frees > 0 && others > 0 {
+		// What frees room goes alone.
+		freeing, size := part(&batches)
+		j.end(batches, err, began)
+		batches, err = freeing, j.write(freeing, size+commitFrame, true)
+	}
+	j.end(batches, err, began)
+	return rest
+}
+
+// count says how many of the batches free room, and how many do not.
+func count(batches *Batch) (frees, others int) {
+	for b := batches; b != nil; b = b.next {
+		if b.Frees > 0 {
+			frees++
+		} else {
+			others++
+		}
+	}
+	return frees, others
+}
+
+// part takes those that free room, which are size bytes, out of the batches.
+func part(batches **Batch) (freeing *Batch, size int64) {
+	last := &freeing
+	for at := batches; *at != nil; {
+		b := *at
+		if b.Frees == 0 {
+			at = &b.next
+			continue
+		}
+		*at, b.next = b.next, nil
+		*last, last = b, &b.next
+		size += int64(len(b.Buf))
+	}
+	return freeing, size
+}
+
+// end tells the batches that they are in the log, or why not.
+func (j *Journal) end(batches *Batch, err error, began time.Time) {
 	if err != nil {
 		j.refused(err)
 	}
@@ -89,21 +139,24 @@ func (j *Journal) commit(batches *Batch) (rest *Batch) {
 		b.Done(b)
 		b = next
 	}
-	return rest
 }
 
 // write gets the batches into the log, of which the commit takes size bytes. It
-// sets Base of each, and Err of those that are no records. If it returns an
-// error, none is in the log.
-func (j *Journal) write(batches *Batch, size int64) error {
+// sets Base of each, and Err of those that are no records. If frees says so, it
+// may use the reserve. If it returns an error, none is in the log.
+func (j *Journal) write(batches *Batch, size int64, frees bool) error {
 	if size > maxBatch {
 		for b := batches; b != nil; b = b.next {
 			b.Err = fmt.Errorf("journal: %w: it is too large", ErrFraming)
 		}
 		return nil
 	}
-	if h := j.c.head; h == nil || h.good > headerSize && h.good+size > j.settings.Load().Segment {
-		if err := j.open(size); err != nil {
+	leave := uint32(0)
+	for b := batches; b != nil; b = b.next {
+		leave = max(leave, b.Frees)
+	}
+	if h := j.c.head; h == nil || h.number <= leave || h.good > headerSize && h.good+size > j.settings.Load().Segment {
+		if err := j.open(size, frees); err != nil {
 			return err
 		}
 	}
@@ -111,7 +164,7 @@ func (j *Journal) write(batches *Batch, size int64) error {
 	if err == nil {
 		return nil
 	}
-	if e := j.open(size); e != nil {
+	if e := j.open(size, frees); e != nil {
 		return errors.Join(err, e)
 	}
 	return j.put(batches)

@@ -16,6 +16,9 @@ type FS interface {
 	// is permitted.
 	Open(name string) (File, error)
 	Remove(name string) error
+	// Rename gives a file another name, in the same folder. No file has that
+	// name, and nobody has the file open.
+	Rename(from, to string) error
 	// List gives the names of the files in dir, sorted, folders left out.
 	List(dir string) ([]string, error)
 	// SyncDir makes it last which files are in dir.
@@ -69,6 +72,8 @@ func (osFS) Open(name string) (File, error) {
 }
 
 func (osFS) Remove(name string) error { return os.Remove(name) }
+
+func (osFS) Rename(from, to string) error { return os.Rename(from, to) }
 
 func (osFS) List(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 )
 
@@ -25,10 +26,11 @@ type owed struct {
 	from, to int64
 }
 
-// open makes a new segment with room for a commit of size bytes; the head, if
-// there is one, is sealed by it. If it returns an error, the head is as it was,
-// or retired.
-func (j *Journal) open(size int64) error {
+// open makes a new segment with room for a commit of size bytes, of the reserve
+// if there is no other and frees says that it is for what frees room; the head,
+// if there is one, is sealed by it. If it returns an error, the head is as it
+// was, or retired.
+func (j *Journal) open(size int64, frees bool) error {
 	if j.c.head != nil {
 		j.settle(false)
 	}
@@ -50,16 +52,21 @@ func (j *Journal) open(size int64) error {
 	j.c.next++
 	room, err = j.begin(file, s, room, least)
 	if err != nil {
-		_ = file.Close()
-		gone := j.fs.Remove(s.path)
-		if gone == nil {
-			gone = j.fs.SyncDir(j.dir)
+		gone := j.giveUp(file, s)
+		if gone == nil && isFull(err) && frees {
+			full := err
+			if file, room, err = j.fromReserve(s, least); err != nil {
+				err = errors.Join(full, err)
+				gone = j.giveUp(file, s)
+			}
 		}
-		if gone != nil && j.c.head != nil {
+		if err != nil && gone != nil && j.c.head != nil {
 			// Its header may stay, and says that the head ends here.
 			j.retire(j.c.head.good)
 		}
-		return j.failed(fmt.Errorf("make segment %08d of %d bytes: %w", s.number, room, err))
+		if err != nil {
+			return j.failed(fmt.Errorf("make segment %08d of %d bytes: %w", s.number, room, err))
+		}
 	}
 	if old := j.c.head; old != nil {
 		j.retire(old.good)
@@ -87,13 +94,30 @@ func (j *Journal) begin(file File, s *segment, room, least int64) (int64, error)
 	if isFull(err) {
 		return room, err
 	}
+	return room, j.seal(file, s)
+}
+
+// seal makes the header of s, and its file, last.
+func (j *Journal) seal(file File, s *segment) error {
 	if _, err := file.WriteAt(s.encode(), 0); err != nil {
-		return room, err
+		return err
 	}
 	if err := file.Datasync(); err != nil {
-		return room, err
+		return err
 	}
-	return room, j.fs.SyncDir(j.dir)
+	return j.fs.SyncDir(j.dir)
+}
+
+// giveUp removes a segment that could not be made. After an error its header may
+// stay.
+func (j *Journal) giveUp(file File, s *segment) error {
+	if file != nil {
+		_ = file.Close()
+	}
+	if err := j.fs.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return j.fs.SyncDir(j.dir)
 }
 
 func newSalt() uint32 {

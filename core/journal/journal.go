@@ -42,6 +42,7 @@ type Journal struct {
 
 	needed   atomic.Uint32
 	settings atomic.Pointer[core.DiskSettings]
+	smaller  atomic.Uint32 // how often the reserve was halved, for lack of room
 	wake     chan struct{} // holds one if the committer has something to look at
 	ended    chan struct{} // closed when the committer has ended
 	files    fileCache

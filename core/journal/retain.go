@@ -17,7 +17,7 @@ func (j *Journal) retain(now time.Time) time.Duration {
 	}
 	idle, wait := j.expired(now)
 	if len(idle) > 0 && (j.c.head == nil || idle[len(idle)-1].number >= j.c.head.needed) {
-		if j.open(0) != nil {
+		if j.open(0, true) != nil {
 			wait = min(wait, retryEvery)
 		}
 	}

@@ -16,7 +16,7 @@ type Stats struct {
 	Bytes    int64  // in them; of the one being written, what is committed
 	Head     uint32 // the segment being written; 0 for none
 	Needed   uint32 // as Release said
-	Full     bool   // the last commit found no room
+	Full     bool   // there is hardly any room on the disk, if any
 	Failing  bool   // the last commit was refused, for whatever reason
 
 	Commits, Batches, Records uint64

@@ -25,7 +25,42 @@ func (j *Journal) upkeep(now time.Time) time.Duration {
 			}
 		}
 	}
-	return min(wait, max(0, j.retain(now)))
+	wait = min(wait, max(0, j.retain(now)))
+	if !j.probe(now) {
+		wait = min(wait, probeEvery)
+	}
+	return wait
+}
+
+// probeEvery is how often a full disk is looked at.
+const probeEvery = 100 * time.Millisecond
+
+// probe finds out whether a disk that was full has room again: for the reserve,
+// and as much beside it.
+func (j *Journal) probe(now time.Time) bool {
+	j.mu.Lock()
+	full := j.stats.Full
+	j.mu.Unlock()
+	if !full && j.c.reserve[0] != reserveMissing && j.c.reserve[1] != reserveMissing {
+		return true
+	}
+	if now.Sub(j.c.probed) < probeEvery {
+		return false
+	}
+	j.c.probed = now
+	if j.refill() != nil {
+		return false
+	}
+	if full && j.open(j.reserveSize(), false) != nil {
+		return false
+	}
+	j.mu.Lock()
+	j.stats.Full = false
+	j.mu.Unlock()
+	if full {
+		j.log.Info("the disk has room for the log again", "dir", j.dir)
+	}
+	return true
 }
 
 // syncHead syncs what is written. What is owed when that fails is written to a
@@ -39,7 +74,7 @@ func (j *Journal) syncHead() {
 			return
 		}
 		j.forsake()
-		if err = j.open(0); err == nil {
+		if err = j.open(0, true); err == nil {
 			err = j.settleOwed()
 		}
 		if err != nil {
@@ -52,7 +87,7 @@ func (j *Journal) syncHead() {
 func (j *Journal) finish() error {
 	var err error
 	if j.c.owed != nil && j.c.head == nil {
-		err = j.open(0)
+		err = j.open(0, true)
 	}
 	if j.c.owed != nil && j.c.head != nil {
 		err = j.settleOwed()
@@ -97,7 +132,7 @@ func refusal(err error) error {
 func (j *Journal) refused(err error) {
 	j.mu.Lock()
 	first := !j.stats.Failing
-	j.stats.Failing, j.stats.Full = true, isFull(err)
+	j.stats.Failing, j.stats.Full = true, j.stats.Full || isFull(err)
 	j.stats.LastError, j.stats.LastErrorAt = err.Error(), time.Now()
 	j.mu.Unlock()
 	if first {
@@ -109,8 +144,9 @@ func (j *Journal) refused(err error) {
 func (j *Journal) account(batches *Batch, err error, began time.Time) {
 	j.mu.Lock()
 	st := &j.stats
-	bytes := int64(0)
+	bytes, others := int64(0), false
 	for b := batches; b != nil; b = b.next {
+		others = others || b.Frees == 0
 		if err != nil {
 			b.Err = refusal(err)
 		}
@@ -130,7 +166,9 @@ func (j *Journal) account(batches *Batch, err error, began time.Time) {
 		st.CommitTime += took
 		st.CommitTimes[bucket(took.Microseconds())]++
 		st.CommitSizes[bucket(bytes)]++
-		recovered, st.Failing, st.Full = st.Failing, false, false
+		if others { // that what frees room finds some says nothing
+			recovered, st.Failing = st.Failing, false
+		}
 	}
 	j.mu.Unlock()
 	if recovered {

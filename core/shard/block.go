@@ -160,6 +160,17 @@ func (t *tally) drop(segment uint32) {
 	}
 }
 
+// firstOver returns the first segment that holds more than few blocks; false when
+// none does.
+func (t *tally) firstOver(few int) (segment uint32, ok bool) {
+	for i, n := range t.blocks {
+		if n > few {
+			return t.first + uint32(i), true
+		}
+	}
+	return 0, false
+}
+
 // oldest returns the first segment that holds a block, and how many; false when
 // none does.
 func (t *tally) oldest() (segment uint32, blocks int, ok bool) {

@@ -1,9 +1,6 @@
 package shard
 
 import (
-	"errors"
-	"slices"
-
 	"github.com/stratix-gateway/stratix/core/arena"
 	"github.com/stratix-gateway/stratix/core/journal"
 	"github.com/stratix-gateway/stratix/core/record"
@@ -21,10 +18,11 @@ type commit struct {
 	fresh         []fresh
 	yields        []yield
 	moves         []moved
-	number        uint64 // they count up
-	soon          bool   // something in lazy is not to wait for others
-	need          uint32 // the oldest segment that the shard needs once this is committed
-	added         uint64 // messages in the deduplication window when it began to be filled
+	acked         []*mailbox // of which it has acknowledgements
+	number        uint64     // they count up
+	soon          bool       // something in lazy is not to wait for others
+	need          uint32     // the oldest segment that the shard needs once this is committed
+	added         uint64     // messages in the deduplication window when it began to be filled
 }
 
 // position is where the record at offset at of main is in the log.
@@ -94,6 +92,9 @@ func (s *Shard) introduce(b *mailbox) {
 
 // logAcks writes down what the recipients have settled since the last commit.
 func (s *Shard) logAcks() {
+	if s.relief.full {
+		return // a relief has them, or they wait until there is room
+	}
 	for i, b := range s.settled {
 		s.settled[i] = nil
 		b.unsaid = false
@@ -107,6 +108,7 @@ func (s *Shard) logAcks() {
 			}
 		}
 		s.logRecord(func(buf []byte) []byte { return record.AppendAck(buf, b.epoch, b.upto, s.ranges) })
+		s.filling.acked = append(s.filling.acked, b)
 	}
 	s.settled = s.settled[:0]
 }
@@ -119,7 +121,7 @@ func (s *Shard) submit() {
 	case s.flying != nil:
 		return
 	case len(f.waits) > 0 || len(f.moves) > 0 || f.soon:
-	case len(f.lazy) == 0 && len(s.settled) == 0:
+	case len(f.lazy) == 0 && (len(s.settled) == 0 || s.relief.full):
 		return
 	case len(f.lazy) < lazyBytes && s.lastCommit == s.wheel.now && !s.stopped:
 		return
@@ -148,11 +150,12 @@ func (s *Shard) committed(f *commit) {
 	clear(f.fresh)
 	clear(f.yields)
 	clear(f.moves)
+	clear(f.acked)
 	if size := cap(f.Buf); size > keepCommit && len(f.Buf) < size/4 || size > 2*commitBytes {
-		f.Buf, f.main, f.lazy, f.waits, f.fresh, f.yields, f.ends = nil, nil, nil, nil, nil, nil, nil // the wave is over
+		f.Buf, f.main, f.lazy, f.waits, f.fresh, f.yields, f.ends, f.acked = nil, nil, nil, nil, nil, nil, nil, nil // the wave is over
 	}
 	f.lazy, f.main, f.waits, f.fresh, f.moves = f.lazy[:0], f.main[:0], f.waits[:0], f.fresh[:0], f.moves[:0]
-	f.yields, f.ends = f.yields[:0], f.ends[:0]
+	f.yields, f.ends, f.acked = f.yields[:0], f.ends[:0], f.acked[:0]
 	f.Err, f.soon = nil, false
 	s.flying, s.spare = nil, f
 	s.lastCommit = s.wheel.now
@@ -230,84 +233,4 @@ func (s *Shard) passOn(w *wait, to []fresh, yields []yield) {
 			}
 		}
 	}
-}
-
-// refuseAll takes back what waited for f, and all that was given since: their
-// seqs are given to others. Nobody has seen them.
-func (s *Shard) refuseAll(f *commit) {
-	why := faultStorage
-	if errors.Is(f.Err, journal.ErrFull) {
-		why = faultDisk
-	}
-	s.count.CommitsFailed++
-	s.failing = true
-	s.complain("messages are refused: the log cannot be written", "error", f.Err)
-	s.newStamp()
-	s.refuseWaits(f, why)
-	s.refuseWaits(s.filling, why)
-	s.stay(f.yields)
-	s.stay(s.filling.yields)
-	// At once: what comes next would make them yield again.
-	s.feedAll(f.yields)
-	s.feedAll(s.filling.yields)
-	s.filling.yields = s.filling.yields[:0]
-	s.filling.main, s.filling.moves = s.filling.main[:0], s.filling.moves[:0]
-	// What nobody waited for is written again. Where that gets too much, the
-	// mailboxes' states are written in its place when the log works again.
-	ends := append(slices.Clone(f.ends), s.filling.ends...)
-	if len(f.lazy)+len(s.filling.lazy) <= commitBytes {
-		s.filling.lazy = append(slices.Clone(f.lazy), s.filling.lazy...)
-		s.filling.ends = ends
-		return
-	}
-	s.filling.lazy, s.filling.ends = s.filling.lazy[:0], s.filling.ends[:0]
-	for _, epoch := range ends {
-		s.logEnd(epoch)
-	}
-	for _, b := range s.boxList {
-		b.stale, b.mixed, b.mixing = b.home != 0, false, 0
-	}
-}
-
-// refuseWaits refuses the messages of a commit. Mailboxes that bear the stamp
-// have lost theirs already.
-func (s *Shard) refuseWaits(f *commit, why fault) {
-	for i := range f.waits {
-		w := &f.waits[i]
-		for _, t := range f.fresh[w.first : w.first+w.count] {
-			if t.key != (seenKey{}) {
-				s.seen.remove(t.key)
-			}
-			if t.box.stamp != s.stamp {
-				t.box.stamp = s.stamp
-				s.dropLoose(t.box)
-			}
-		}
-		w.counts.Refused += uint32(w.count) + w.loose
-		w.counts.Queued -= w.loose
-		if uint32(w.count)+w.loose > 0 {
-			w.fault = max(w.fault, why)
-		}
-		s.receipts = append(s.receipts, receipt{from: w.from, slot: w.slot, counts: w.counts, stored: w.stored, fault: w.fault})
-	}
-	f.waits, f.fresh = f.waits[:0], f.fresh[:0]
-}
-
-// dropLoose undoes that b was given the messages that are not committed, its
-// newest ones.
-func (s *Shard) dropLoose(b *mailbox) {
-	b.lanes(func(l *lane) {
-		before, i := uint32(0), l.first
-		for i != 0 && s.entries.At(i).flags&entryLoose == 0 {
-			before, i = i, s.entries.At(i).next
-		}
-		for i != 0 {
-			next := s.entries.At(i).next
-			delete(s.lates, i) // of a repeat, which is refused as well
-			s.unlink(b, l, before, i, false)
-			b.seq--
-			i = next
-		}
-	})
-	b.mixing = 0
 }

@@ -34,7 +34,11 @@ func atHands(t *testing.T, st *store, stages ...core.Stage) *atHand {
 		settings.Segment, settings.RetainBytes, settings.RetainAge = st.segment, 0, 0
 	}
 	var err error
-	if st.log, err = journal.Open(journal.Options{Dir: st.dir, FS: st.files, Settings: settings, Log: st.opt.Log}); err != nil {
+	var files journal.FS = st.files
+	if st.disk != nil {
+		files = st.disk
+	}
+	if st.log, err = journal.Open(journal.Options{Dir: st.dir, FS: files, Settings: settings, Log: st.opt.Log}); err != nil {
 		t.Fatal(err)
 	}
 	opt := st.opt

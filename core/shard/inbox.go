@@ -19,6 +19,7 @@ const (
 	parcelDrain                     // say goodbye to everyone
 	parcelStop                      // end the loop
 	parcelCommit                    // a commit is done or has failed
+	parcelRelief                    // the shard's relief is written or not
 	parcelPaged                     // letters were read from the log
 	parcelCall                      // run a function on the shard's goroutine
 )

@@ -37,6 +37,7 @@ type store struct {
 	t         *testing.T
 	dir       string
 	files     *faults.FS
+	disk      *faults.Small // in place of files, if there is one
 	transport string
 	opt       Options
 	policy    core.Overflow

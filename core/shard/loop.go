@@ -145,6 +145,8 @@ func (s *Shard) accept(p *parcel) {
 		s.stopped = true
 	case parcelCommit:
 		s.committed(p.commit)
+	case parcelRelief:
+		s.relieved()
 	case parcelPaged:
 		s.pagedIn(p.paging)
 	case parcelCall:

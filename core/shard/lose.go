@@ -13,7 +13,9 @@ import (
 // for another cause yields.
 func (s *Shard) lose(b *mailbox, l *lane, before, i uint32, cause record.Cause) {
 	e := s.entries.At(i)
-	if seq := b.whole(e); e.flags&entryDisk != 0 {
+	if seq := b.whole(e); e.flags&entryDisk != 0 && s.relief.full {
+		s.owe(b) // a relief says so, if one is written
+	} else if e.flags&entryDisk != 0 {
 		s.logRecord(func(buf []byte) []byte {
 			return record.AppendGone(buf, b.epoch, cause, record.Range{From: seq, To: seq})
 		})

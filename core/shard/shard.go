@@ -100,7 +100,8 @@ type Shard struct {
 	needed                 atomic.Uint32 // the oldest segment that the shard needs
 	lastCommit             uint32        // tick
 	failing                bool          // the last commit failed
-	safe                   stored        // how well what the log has is kept, as of the last commit
+	relief                 relief
+	safe                   stored // how well what the log has is kept, as of the last commit
 
 	peers      []peer
 	returned   stack     // batches that peers have unpacked
@@ -214,6 +215,7 @@ func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *c
 	for _, c := range []*commit{s.filling, s.spare} {
 		c.Done = func(*journal.Batch) { s.inbox.post(&parcel{kind: parcelCommit, commit: c}) }
 	}
+	s.relief.Done = func(*journal.Batch) { s.inbox.post(&parcel{kind: parcelRelief}) }
 	s.wheel.init()
 	s.inbox.wake = poll.wake
 	return s, nil

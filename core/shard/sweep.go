@@ -60,14 +60,17 @@ func (s *Shard) endRound() {
 		s.oldestHome = min(w.home, w.head)
 	}
 	if s.opt.Journal != nil {
-		s.head = max(s.head, s.opt.Journal.Stats().Head)
-		if s.flying == nil && len(s.filling.main)+len(s.filling.lazy)+len(s.settled) == 0 {
+		log := s.opt.Journal.Stats()
+		s.head = max(s.head, log.Head)
+		s.endReliefRound(log.Full)
+		if !log.Full && s.flying == nil && len(s.filling.main)+len(s.filling.lazy)+len(s.settled) == 0 {
 			s.needed.Store(s.need()) // a shard at rest keeps no segment
 		}
 	}
 	w.age = w.oldest
 	*w = sweep{at: len(s.boxList), head: max(1, s.head), home: max(1, s.head), age: w.age}
-	if segment, n, ok := s.segments.oldest(); ok && n <= moveFew && segment+moveAge <= s.head {
+	segment, n, ok := s.segments.oldest()
+	if below := s.relief.below; ok && below > 0 && segment < below || ok && below == 0 && n <= moveFew && segment+moveAge <= s.head {
 		w.move = segment
 	}
 }
@@ -114,6 +117,7 @@ func (s *Shard) lookAt(b *mailbox) (looked int) {
 		s.forget(b)
 		return looked
 	}
+	s.relieve(b)
 	if b.home != 0 && (b.stale || b.home+stateAge <= s.head) && len(s.filling.lazy) < commitBytes {
 		s.logState(b)
 	}
@@ -152,12 +156,11 @@ type moved struct {
 
 // move copies the record of entry i of b to the head of the log.
 func (s *Shard) move(b *mailbox, i uint32) {
-	f := s.filling
-	if len(f.main) > commitBytes/2 {
-		return // in the next round
-	}
 	e := s.entries.At(i)
 	blk := s.block(e.block)
+	if s.moving(blk.size, blk.segment) == nil {
+		return // in the next round
+	}
 	if !blk.here {
 		s.moveFromDisk(b, i, blk.at())
 		return
@@ -169,7 +172,11 @@ func (s *Shard) move(b *mailbox, i uint32) {
 // moveLetter writes the record of entry i of b, with this letter, into the next
 // commit.
 func (s *Shard) moveLetter(b *mailbox, i uint32, l *record.Letter) {
-	f, e := s.filling, s.entries.At(i)
+	e := s.entries.At(i)
+	f := s.moving(len(l.Content), s.block(e.block).segment)
+	if f == nil {
+		return
+	}
 	buf, at := journal.BeginRecord(f.main)
 	buf = record.AppendMessage(buf, l.From, l.Content, 1)
 	buf = record.AppendRecipient(buf, b.name, b.epoch, b.whole(e))

@@ -129,7 +129,15 @@ func (h *file) ReadAt(b []byte, off int64) (int, error) {
 		return 0, err
 	}
 	defer h.fs.mu.Unlock()
-	n := h.n
+	n, err := h.n.readAt(b, off)
+	if err == nil && n < len(b) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// readAt reads what there is at off.
+func (n *node) readAt(b []byte, off int64) (int, error) {
 	want := b[:max(0, min(int64(len(b)), n.size-off))]
 	clear(want)
 	if n.real != nil {
@@ -148,10 +156,7 @@ func (h *file) ReadAt(b []byte, off int64) (int, error) {
 			copy(want, o.data[-at:])
 		}
 	}
-	if len(want) < len(b) {
-		return len(want), io.EOF
-	}
-	return len(b), nil
+	return len(want), nil
 }
 
 // WriteAt writes to the cache if the FS is to lose what is not synced.
