@@ -177,7 +177,11 @@ func (c *testCase) print(L *glua.LState) int {
 	c.in.vm.charge(costOfLog)
 	words := make([]string, 0, L.GetTop())
 	for i := 2; i <= L.GetTop(); i++ {
-		words = append(words, c.show(L.Get(i)))
+		if text, ok := L.Get(i).(glua.LString); ok {
+			words = append(words, oneLine(string(text)))
+		} else {
+			words = append(words, c.show(L.Get(i)))
+		}
 	}
 	c.log.add(c.in.vm.where() + ": " + cut(strings.Join(words, " ")))
 	return 0

@@ -138,14 +138,13 @@ func (c *testCase) appendTable(b []byte, t *glua.LTable, depth int) []byte {
 	if depth == maxShownDepth || len(b) > maxShown {
 		return append(b, "{...}"...)
 	}
-	n := t.MaxN()
 	b = append(b, '{')
 	for i, key := range keysOf(t, t) {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = append(b, ' ')
-		if at, ok := key.(glua.LNumber); !ok || at < 1 || int(at) > n {
+		if at, ok := key.(glua.LNumber); !ok || int(at) != i+1 {
 			name := fieldPath("", key)
 			b = append(append(b, name...), " = "...)
 		}

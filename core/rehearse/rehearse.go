@@ -104,7 +104,7 @@ func (r *Rehearsal) Resumed(f func(order uint32, d Decision)) {
 // decide runs the stages and rules on what they say, as a shard does.
 func (r *Rehearsal) decide(m *core.Message, in *Input, again bool) Decision {
 	p := r.program.Pipeline
-	r.beginTrace(again)
+	r.beginTrace()
 	var v core.Verdict
 	err := m.Held().Err
 	if err == nil {

@@ -79,6 +79,7 @@ func (w *World) route(r *Result) {
 	}
 	body := wire.AppendBody(nil, m)
 	many := len(d.Targets) > 1 || d.Targets[0].Kind == core.ToPrefix || d.Targets[0].Kind == core.ToGroup
+	r.before = w.waiting[c.ID]
 	given := map[string]bool{}
 	once := func(id string) bool {
 		first := !given[id]

@@ -8,20 +8,18 @@ type Step struct{ Stage, Verdict string }
 // Trace has Steps note what each stage says to a message.
 func (r *Rehearsal) Trace() { r.trace = true }
 
-// Steps are the stages that the last message went through. They are valid until
-// the next message.
+// Steps are the stages that the last message went through, or went on through
+// when it was given back. They are valid until the next message.
 func (r *Rehearsal) Steps() []Step { return r.steps }
 
 // The steps are read off the tallies that the pipeline keeps anyway: nobody else
 // runs it.
 
-func (r *Rehearsal) beginTrace(again bool) {
+func (r *Rehearsal) beginTrace() {
 	if !r.trace {
 		return
 	}
-	if !again {
-		r.steps = r.steps[:0]
-	}
+	r.steps = r.steps[:0]
 	p := r.program.Pipeline
 	r.before = r.before[:0]
 	for i := range p.Len() {
