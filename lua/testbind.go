@@ -34,7 +34,7 @@ func (c *testCase) testVerbs() functions {
 // connect is t:connect(id, {reliable=, groups=, remote=}).
 func (c *testCase) connect(L *glua.LState) int {
 	a := rehearse.Arrival{ID: argString(L, 2, "connect", "a ClientID"), Remote: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
-	options := optTable(L, 3, "connect", []string{"reliable", "groups", "remote"})
+	options := optTable(L, 3, "connect", connectKeys)
 	a.Reliable = glua.LVAsBool(options.RawGetString("reliable"))
 	if v := options.RawGetString("groups"); v != glua.LNil {
 		a.Groups = argNames(L, v, "connect: groups")
@@ -69,6 +69,9 @@ func (c *testCase) client(L *glua.LState) int {
 	}
 	return 1
 }
+
+// connectKeys are the options of t:connect.
+var connectKeys = []string{"reliable", "groups", "remote"}
 
 // sendKeys are what t:send and c:send take; raw stands for all others.
 var sendKeys = []string{"from", "to", "data", "id", "headers", "priority", "ttl", "receipt", "raw"}
@@ -178,7 +181,7 @@ func (c *testCase) print(L *glua.LState) int {
 	words := make([]string, 0, L.GetTop())
 	for i := 2; i <= L.GetTop(); i++ {
 		if text, ok := L.Get(i).(glua.LString); ok {
-			words = append(words, oneLine(string(text)))
+			words = append(words, strings.ReplaceAll(string(text), "\n", " "))
 		} else {
 			words = append(words, c.show(L.Get(i)))
 		}
