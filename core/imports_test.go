@@ -85,6 +85,16 @@ var rules = []rule{
 		because: "envelopes are functions on bytes, without I/O: so they can be fuzzed",
 	},
 	{
+		from:    "./core/rehearse/...",
+		never:   []string{"./core/shard/...", "./core/gateway/...", "./core/server/...", "./core/reload/...", "./core/journal/...", "net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/..."},
+		because: "a rehearsal touches nothing: what it decides depends on the script and the messages alone",
+	},
+	{
+		from:    "./core/ruling/...",
+		never:   []string{"./core/shard/...", "./core/rehearse/...", "net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/..."},
+		because: "shards and rehearsals rule alike by one function of what they have in hand",
+	},
+	{
 		from:    "./core/journal/...",
 		never:   []string{"./core/record/...", "./core/wire/...", "./core/frame/...", "./core/arena/...", "./core/shard/...", "./core/gateway/...", "./core/server/...", "./core/reload/...", "./core/load/..."},
 		because: "the log holds opaque records: it is tested with any bytes, and what they mean may change without it",
@@ -232,6 +242,15 @@ func TestTheRulesSayWhatTheyMean(t *testing.T) {
 	f("./core/journal/faults", "./core/journal", allowed)
 	f("./core/journal", "./core/record", refused)
 	f("./core/journal/faults", "./core/shard", refused)
+
+	f("./core/rehearse", "./core/record", allowed)
+	f("./core/rehearse", "net/netip", allowed)
+	f("./core/rehearse", "./core/shard", refused)
+	f("./core/rehearse", "os", refused)
+	f("./core/ruling", "./core/wire", allowed)
+	f("./core/ruling", "./core/shard", refused)
+	f("./core/shard", "./core/ruling", allowed)
+	f("./lua", "./core/rehearse", allowed)
 
 	f("./core/coretest", "testing", allowed)
 	f("./core/shard", "testing", refused)

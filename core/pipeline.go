@@ -103,6 +103,15 @@ func (p *Pipeline) Len() int { return len(p.stages) }
 // Stage returns the metric label and the tally of stage i.
 func (p *Pipeline) Stage(i int) (name string, t *Tally) { return p.stages[i].name, &p.stages[i].Tally }
 
+// Where returns the index of the stage that m ended in, or is held by; -1 where
+// there is none.
+func (p *Pipeline) Where(m *Message) int {
+	if m.at >= len(p.stages) {
+		return -1
+	}
+	return m.at
+}
+
 // Failed counts a panic against the stage that m was in and returns its name.
 func (p *Pipeline) Failed(m *Message) string {
 	if m.at < 0 || m.at >= len(p.stages) {

@@ -42,10 +42,24 @@ type Stopper interface {
 	Stop(ctx context.Context) error
 }
 
+// Bounder is a stage that sets bounds of what the gateway keeps. Bound changes
+// nothing but r: tests of scripts, which start no stage, have its bounds too.
+type Bounder interface {
+	Bound(r *Ring)
+}
+
 // Rejection is an error with a stable code for the sender.
-type Rejection struct{ Code, Text string }
+type Rejection struct {
+	Code, Text string
+	// Cause is what happened, for those who write scripts; the sender is not told.
+	// nil when the text says it all.
+	Cause error
+}
 
 func (r *Rejection) Error() string { return r.Code + ": " + r.Text }
+
+// Unwrap returns the cause.
+func (r *Rejection) Unwrap() error { return r.Cause }
 
 // Conn is a client that has just connected, as the on_connect hook sees it. The
 // shard commits its decisions when the hook returns.

@@ -1,5 +1,5 @@
-// Package examples_test boots every example and plays the transcript of its
-// README against it.
+// Package examples_test runs the tests of every example, boots it, and plays the
+// transcript of its README against it.
 package examples_test
 
 import (
@@ -35,8 +35,22 @@ func TestExamples(t *testing.T) {
 			if out, err := exec.Command(stratix, "check", dir).CombinedOutput(); err != nil {
 				t.Fatalf("stratix check: %v\n%s", err, out)
 			}
+			tested(t, stratix, dir)
 			play(t, serve(t, stratix, dir), transcript(t, dir))
 		})
+	}
+}
+
+func TestTheShippedScriptsPassTheirTests(t *testing.T) {
+	tested(t, build(t), "../scripts/routes")
+}
+
+// tested runs the tests of a scripts folder; there are some.
+func tested(t *testing.T, stratix, dir string) {
+	t.Helper()
+	out, err := exec.Command(stratix, "test", dir).CombinedOutput()
+	if err != nil || strings.Contains(string(out), "has no tests") {
+		t.Errorf("stratix test: %v\n%s", err, out)
 	}
 }
 

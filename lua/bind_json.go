@@ -1,8 +1,6 @@
 package lua
 
 import (
-	"time"
-
 	"github.com/tidwall/gjson"
 	glua "github.com/yuin/gopher-lua"
 )
@@ -48,6 +46,6 @@ func (in *instance) array(L *glua.LState) int {
 
 // now is stratix.now(): milliseconds since 1970.
 func (in *instance) now(L *glua.LState) int {
-	L.Push(glua.LNumber(time.Now().UnixMilli()))
+	L.Push(glua.LNumber(in.vm.now().UnixMilli()))
 	return 1
 }

@@ -15,13 +15,13 @@ func (v *vm) clock() functions {
 
 // osClock returns the seconds since the VM was made.
 func (v *vm) osClock(L *glua.LState) int {
-	L.Push(glua.LNumber(time.Since(v.started).Seconds()))
+	L.Push(glua.LNumber(v.now().Sub(v.started).Seconds()))
 	return 1
 }
 
-// osTime returns the Unix time in seconds, of now or of a table of local time.
+// osTime returns the Unix time in seconds, of now or of a table of time in the clock's zone.
 func (v *vm) osTime(L *glua.LState) int {
-	at := time.Now()
+	at := v.now()
 	if L.Get(1) != glua.LNil {
 		t := L.CheckTable(1)
 		field := func(name string, otherwise int) int {
@@ -37,7 +37,7 @@ func (v *vm) osTime(L *glua.LState) int {
 			return int(n)
 		}
 		at = time.Date(field("year", -1), time.Month(field("month", -1)), field("day", -1),
-			field("hour", 12), field("min", 0), field("sec", 0), 0, time.Local)
+			field("hour", 12), field("min", 0), field("sec", 0), 0, at.Location())
 	}
 	L.Push(glua.LNumber(at.Unix()))
 	return 1
@@ -53,13 +53,13 @@ func (v *vm) osDate(L *glua.LState) int {
 	if len(format) > maxDateFormat {
 		L.ArgError(1, "format too long")
 	}
-	at := time.Now()
+	at := v.now()
 	if L.Get(2) != glua.LNil {
 		seconds := L.CheckNumber(2)
 		if !(seconds > -1e11 && seconds < 1e12) {
 			L.ArgError(2, "time out of range")
 		}
-		at = time.Unix(int64(seconds), 0)
+		at = time.Unix(int64(seconds), 0).In(at.Location())
 	}
 	if after, utc := strings.CutPrefix(format, "!"); utc {
 		format, at = after, at.UTC()
@@ -91,13 +91,15 @@ func (v *vm) osDate(L *glua.LState) int {
 
 func (v *vm) dateTable(at time.Time) *glua.LTable {
 	t := v.L.CreateTable(0, 9)
-	for name, n := range map[string]int{
-		"year": at.Year(), "month": int(at.Month()), "day": at.Day(),
-		"hour": at.Hour(), "min": at.Minute(), "sec": at.Second(),
-		"wday": int(at.Weekday()) + 1, "yday": at.YearDay(),
-	} {
-		t.RawSetString(name, glua.LNumber(n))
-	}
+	set := func(name string, n int) { t.RawSetString(name, glua.LNumber(n)) } // always in this order
+	set("year", at.Year())
+	set("month", int(at.Month()))
+	set("day", at.Day())
+	set("hour", at.Hour())
+	set("min", at.Minute())
+	set("sec", at.Second())
+	set("wday", int(at.Weekday())+1)
+	set("yday", at.YearDay())
 	t.RawSetString("isdst", glua.LBool(at.IsDST()))
 	return t
 }

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"reflect"
+	"time"
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/wire"
@@ -35,6 +37,11 @@ type Options struct {
 	// OnScriptError is called for every failed call, on the shard's goroutine,
 	// with the stage or hook that failed; nil is allowed.
 	OnScriptError func(stage string, e *ScriptError)
+	// Now is the clock that scripts read, and its zone is theirs; nil is the
+	// system's. Budgets of time go by the system's.
+	Now func() time.Time
+	// Seed makes math.random draw the same numbers each time; 0 draws others.
+	Seed uint64
 }
 
 // load is what the VMs of one generation have in common. It does not change.
@@ -46,6 +53,8 @@ type load struct {
 	modules *modules
 	log     *slog.Logger
 	onError func(stage string, e *ScriptError)
+	now     func() time.Time
+	seed    uint64
 }
 
 // Load builds a generation from the files of a scripts folder: it compiles all
@@ -53,13 +62,16 @@ type load struct {
 // stages of its pipeline. It starts nothing. An error is Problems wherever the
 // place is known.
 func Load(src Sources, opt Options) (*core.Generation, error) {
-	l := &load{number: opt.Number, budget: opt.Budget, src: src, log: opt.Log, onError: opt.OnScriptError}
-	if l.log == nil {
-		l.log = slog.New(slog.DiscardHandler)
-	}
+	l := &load{src: src}
 	if err := l.compile(); err != nil {
 		return nil, err
 	}
+	return l.assemble(opt)
+}
+
+// assemble is the rest of Load, for a folder that is compiled.
+func (l *load) assemble(opt Options) (*core.Generation, error) {
+	l.set(opt)
 	first, err := l.instance(0, false)
 	if err != nil {
 		return nil, err
@@ -82,6 +94,18 @@ func Load(src Sources, opt Options) (*core.Generation, error) {
 		gen.Programs = append(gen.Programs, l.program(in, labels, gen.Stages))
 	}
 	return gen, nil
+}
+
+// set takes over what is not about the sources.
+func (l *load) set(opt Options) {
+	l.number, l.budget, l.log, l.onError = opt.Number, opt.Budget, opt.Log, opt.OnScriptError
+	l.now, l.seed = opt.Now, opt.Seed
+	if l.log == nil {
+		l.log = slog.New(slog.DiscardHandler)
+	}
+	if l.now == nil {
+		l.now = time.Now
+	}
 }
 
 // compile compiles every file but the tests, also those that nothing requires.
@@ -110,7 +134,10 @@ func (l *load) instance(shard int, muted bool) (*instance, error) {
 		paths: map[string]*path{}, headers: map[string]*path{},
 	}
 	in.encoder.in = in
-	v := newVM(vmOptions{Budget: l.budget, Require: l.modules.find, Log: in.write, Open: in.install})
+	v := newVM(vmOptions{
+		Budget: l.budget, Require: l.modules.find, Log: in.write, Open: in.install,
+		Now: l.now, Random: l.random(shard),
+	})
 	if err := v.run(l.main); err != nil {
 		return nil, asProblems(err)
 	}
@@ -123,6 +150,14 @@ func (l *load) instance(shard int, muted bool) (*instance, error) {
 		return nil, problems
 	}
 	return in, nil
+}
+
+// random is the random source of a shard's VM.
+func (l *load) random(shard int) *rand.Rand {
+	if l.seed == 0 {
+		return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	}
+	return rand.New(rand.NewPCG(l.seed, uint64(shard)))
 }
 
 // asProblems makes Problems of a script's error that names its place.

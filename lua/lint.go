@@ -17,10 +17,11 @@ type knownGlobals map[string]bool
 const lostState = "state in a script is not shared between shards and is lost at the next save"
 
 // lint walks a file in the order of its execution and reports unknown globals
-// and state kept between calls. It returns the globals that main.lua defines.
+// and state kept between calls. It returns the globals that main.lua or a test
+// file defines.
 func lint(name string, stmts []ast.Stmt, known knownGlobals) (map[string]int, []Problem) {
 	l := &linter{file: name, known: known, defined: map[string]int{}}
-	if name == mainFile {
+	if definesGlobals(name) {
 		// A function may use a global that the file defines further down.
 		l.scope(func() { l.collect(stmts) })
 	}
@@ -152,6 +153,9 @@ func (l *linter) use(line int, name string) {
 func (l *linter) assign(line int, name string, value ast.Expr) {
 	if found := l.find(name); found != nil {
 		if found.depth < l.base {
+			if isTest(l.file) {
+				return // a test has its VM for itself
+			}
 			l.report(line, "assignment to '%s', a local outside of this function: %s", name, lostState)
 			return
 		}
@@ -167,7 +171,7 @@ func (l *linter) assign(line int, name string, value ast.Expr) {
 		l.report(line, "'%s' is built in and cannot be replaced", name)
 	case l.depth > 0:
 		l.report(line, "assignment to the global '%s' in a function (is a 'local' missing?): %s", name, lostState)
-	case l.file != mainFile:
+	case !definesGlobals(l.file):
 		l.report(line, "only %s may define globals (is a 'local' missing before '%s'?); a module returns a table", mainFile, name)
 	}
 }
@@ -179,6 +183,7 @@ func (l *linter) assignField(line int, base ast.Expr) {
 	case !ok:
 	case ref.kind == library:
 		l.report(line, "'%s' is built in and cannot be changed", ref.name)
+	case isTest(l.file): // a test has its VM for itself
 	case l.depth > 0 && ref.kind == upvalue:
 		l.report(line, "assignment to a field of '%s', a local outside of this function: %s", ref.name, lostState)
 	case l.depth > 0 && ref.kind == global:

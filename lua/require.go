@@ -48,7 +48,7 @@ func compileModules(src Sources, known knownGlobals) (*modules, []Problem) {
 	}
 	names := make([]string, 0, len(src))
 	for name := range src {
-		if strings.HasSuffix(name, ".lua") && !strings.HasSuffix(name, "_test.lua") && name != mainFile {
+		if strings.HasSuffix(name, ".lua") && !isTest(name) && name != mainFile {
 			names = append(names, name)
 		}
 	}

@@ -39,7 +39,7 @@ type fault struct {
 
 // place is the memory of one fault.
 type place struct {
-	rejection  *core.Rejection
+	text       string // for the sender
 	logged     time.Time
 	suppressed int // failures since then that were not logged
 }
@@ -108,7 +108,7 @@ func (r *runner) failed(label string, err error) *core.Rejection {
 	if r.in.vm.broken {
 		r.restart()
 	}
-	return p.rejection
+	return &core.Rejection{Code: codeScriptError, Text: p.text, Cause: e}
 }
 
 func (r *runner) place(label string, e *ScriptError) *place {
@@ -125,7 +125,7 @@ func (r *runner) place(label string, e *ScriptError) *place {
 		if e.Pos != "" {
 			text += " at " + e.Pos
 		}
-		p = &place{rejection: &core.Rejection{Code: codeScriptError, Text: text}}
+		p = &place{text: text}
 		r.places[f] = p
 	}
 	return p

@@ -3,6 +3,7 @@ package lua
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	glua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/parse"
@@ -23,12 +24,18 @@ type Chunk struct {
 	Name  string // path in Sources; "stdlib/list.lua" for the built-in modules
 	Proto *glua.FunctionProto
 	// Globals are the globals that the file defines, with the line that does so
-	// first. Only main.lua has any.
+	// first. Only main.lua and the tests have any.
 	Globals map[string]int
 }
 
-// compile parses, checks, rewrites and compiles one file. Only the file named
-// main.lua may define globals.
+// isTest reports whether a file holds tests of the scripts.
+func isTest(name string) bool { return strings.HasSuffix(name, "_test.lua") }
+
+// definesGlobals reports whether a file may define globals: the hooks, or the
+// tests.
+func definesGlobals(name string) bool { return name == mainFile || isTest(name) }
+
+// compile parses, checks, rewrites and compiles one file.
 func compile(name string, src []byte, known knownGlobals) (chunk *Chunk, problems []Problem) {
 	if len(src) > maxSource {
 		return nil, []Problem{{position(name, 1), fmt.Sprintf("%d bytes are more than a script may have (%d)", len(src), maxSource)}}

@@ -40,6 +40,10 @@ type vmOptions struct {
 	// Open installs the globals of the bindings before any chunk runs. The
 	// names have to be among the known globals that the chunks were compiled with.
 	Open func(v *vm)
+	// Now is the clock that scripts read; nil is the system's.
+	Now func() time.Time
+	// Random is what math.random draws from; nil is a source of its own.
+	Random *rand.Rand
 }
 
 // vm is one Lua state with its sandbox. It belongs to one goroutine at a time.
@@ -54,6 +58,7 @@ type vm struct {
 	calls    int           // instructions of one call
 	callTime time.Duration // at most for one call
 	loadTime time.Duration // at most for running a file
+	now      func() time.Time
 	started  time.Time
 	random   *rand.Rand
 	frozen   bool // no chunk will run any more
@@ -82,14 +87,21 @@ func newVM(opt vmOptions) *vm {
 		calls:    opt.Budget,
 		callTime: maxCallTime,
 		loadTime: maxLoadTime,
-		started:  time.Now(),
-		random:   rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		now:      opt.Now,
+		random:   opt.Random,
 		loaded:   map[string]glua.LValue{},
 		patterns: map[string]*pattern{},
 	}
 	if v.calls <= 0 {
 		v.calls = defaultBudget
 	}
+	if v.now == nil {
+		v.now = time.Now
+	}
+	if v.random == nil {
+		v.random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	}
+	v.started = v.now()
 	v.L.SetContext(v.budget)
 	v.budget.reset(loadBudget, v.loadTime)
 	v.openSandbox()

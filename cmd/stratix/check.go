@@ -7,7 +7,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/rehearse"
 	"github.com/stratix-gateway/stratix/core/reload"
 )
 
@@ -20,7 +20,7 @@ type checkCmd struct {
 func (checkCmd) Help() string {
 	return `Loads the folder as a save would: compiles and lints every file, runs main.lua, opens the stages.
 The first problems found come as lines with file:line, and the exit code is 1. Functions are not called:
-a misspelled verb inside of one shows when a message reaches it.
+a misspelled verb inside of one shows when a message reaches it, or in a test (stratix test).
 
 Examples:
   stratix check
@@ -41,14 +41,7 @@ func (c *checkCmd) Run() error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	states := map[string]any{}
-	env := &core.Env{Shards: 1, Log: log, State: func(name string, make func() any) any {
-		if _, ok := states[name]; !ok {
-			states[name] = make()
-		}
-		return states[name]
-	}}
-	gen, err := loader(c.Budget, log)(snap, 1, env, nil)
+	gen, err := loader(c.Budget, log)(snap, 1, rehearse.Env(log), nil)
 	if err != nil {
 		return err
 	}

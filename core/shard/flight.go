@@ -1,6 +1,9 @@
 package shard
 
-import "github.com/stratix-gateway/stratix/core/wire"
+import (
+	"github.com/stratix-gateway/stratix/core/ruling"
+	"github.com/stratix-gateway/stratix/core/wire"
+)
 
 // flight is an accepted message whose receipts are not all in. Its sender's
 // single acknowledgement is composed when the last shard has reported.
@@ -124,7 +127,7 @@ func (s *Shard) answer(f *flight) {
 		code, text := f.fault.answer()
 		s.sendError(c, id, code, text)
 	case n.Delivered+n.Queued == 0:
-		s.sendError(c, id, "offline", "no recipient is connected")
+		s.sendError(c, id, ruling.Offline.Code, ruling.Offline.Text)
 	case id == nil:
 		// Without a messageId there is nothing to acknowledge.
 	case f.many:
@@ -151,7 +154,7 @@ func (s *Shard) answerLate(f *flight) {
 		return
 	}
 	if f.lost > 0 {
-		s.sendError(c, f.id, "lost", "a recipient left or fell behind before the message was written")
+		s.sendError(c, f.id, ruling.LostUnwritten.Code, ruling.LostUnwritten.Text)
 		return
 	}
 	s.text = wire.AppendAck(s.text[:0], f.id, f.stored.String(), "delivered")
@@ -162,17 +165,17 @@ func (s *Shard) answerLate(f *flight) {
 func (why fault) answer() (code, text string) {
 	switch why {
 	case faultLost:
-		return "lost", "the message was given up before its recipient had it"
+		return ruling.GivenUp.Code, ruling.GivenUp.Text
 	case faultExpired:
-		return "expired", "the message waited for a recipient for longer than its ttl"
+		return ruling.Expired.Code, ruling.Expired.Text
 	case faultSender:
-		return "overflow", "too many messages of this sender wait for their recipients"
+		return ruling.TooManyWait.Code, ruling.TooManyWait.Text
 	case faultStorage:
 		return "storage_failed", "the message could not be written to the disk; nothing of it was kept"
 	case faultDisk:
 		return "storage_full", "the gateway's disk is full; nothing of the message was kept"
 	}
-	return "overflow", "the recipient's queue is full"
+	return ruling.Full.Code, ruling.Full.Text
 }
 
 // statusOf is "queued" while anything still waits to be written.

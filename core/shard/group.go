@@ -1,9 +1,12 @@
 package shard
 
-import "github.com/google/btree"
+import (
+	"github.com/google/btree"
+	"github.com/stratix-gateway/stratix/core/ruling"
+)
 
 // MaxGroups is how many groups one client may be in.
-const MaxGroups = 256
+const MaxGroups = ruling.MaxGroups
 
 // group is the members of a named group on this shard: those who are connected,
 // and the mailboxes of those who are not and have a session. It exists while it

@@ -1,22 +1,16 @@
 package shard
 
 import (
-	"errors"
 	"fmt"
 	"runtime/debug"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/ruling"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
 
-// Stable error codes beside those of the wire package.
-const (
-	codeNoRoute     = "no_route"
-	codeForbidden   = "forbidden"
-	codeStageError  = "stage_error"
-	codeUnsupported = "unsupported"
-	codeLimit       = "limit"
-)
+// codeUnsupported is the error code of what another kind of client may do.
+const codeUnsupported = "unsupported"
 
 // receive handles one text message of c.
 func (s *Shard) receive(c *session, b []byte) {
@@ -71,7 +65,7 @@ func (s *Shard) runStages(p *core.Pipeline, m *core.Message, again bool) (v core
 			stage := p.Failed(m)
 			s.complain("a stage panicked: its message is rejected",
 				"stage", stage, "generation", p.Generation, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			v, err = core.Drop, errStage
+			v, err = core.Drop, ruling.ErrStage
 		}
 	}()
 	if again {
@@ -80,16 +74,14 @@ func (s *Shard) runStages(p *core.Pipeline, m *core.Message, again bool) (v core
 	return p.Run(m)
 }
 
-var errStage = &core.Rejection{Code: codeStageError, Text: "the gateway failed on this message"}
-
 // conclude does what the pipeline decided. c is nil when the sender left while
 // the message was held.
 func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error) {
 	switch {
 	case err != nil:
 		s.count.Failed++
-		rejection := errStage
-		if !errors.As(err, &rejection) {
+		rejection, known := ruling.Failed(err)
+		if !known {
 			s.complain("a stage failed: its message is rejected", "error", err, "generation", m.Generation)
 		}
 		s.tell(c, m.ID, rejection.Code, rejection.Text)
@@ -103,10 +95,7 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 			c.held = true
 		}
 	case v == core.Drop:
-		code, reason := m.Effects.Code, m.Effects.Reason
-		if code == "" {
-			code = core.CodeDropped
-		}
+		code, reason := ruling.Dropped(m)
 		if code == core.CodeDropped {
 			s.count.Filtered++
 		} else {
@@ -139,32 +128,14 @@ func (s *Shard) tell(c *session, id []byte, code, text string) {
 // commit applies the effects of an accepted message and routes it.
 func (s *Shard) commit(c *session, m *core.Message) {
 	e := &m.Effects
-	targets := e.Targets
-	if len(targets) > core.MaxTargets {
-		s.count.Rejected++
-		s.tell(c, m.ID, codeLimit, fmt.Sprintf("a message may have %d targets", core.MaxTargets))
+	targets, refusal := s.reader.Targets(m, m.Held().Program)
+	if refusal != nil {
+		s.deny(c, m.ID, refusal)
 		return
-	}
-	if !e.Routed() && m.To != nil {
-		var fault *wire.Fault
-		targets, s.names, fault = wire.ParseTargets(m.To, s.own[:0], s.names[:0])
-		s.own = targets[:0]
-		if fault != nil {
-			s.count.Malformed++
-			s.tell(c, m.ID, fault.Code, fault.Text)
-			return
-		}
-		if p := m.Held().Program; p.HasPolicy {
-			if refused := s.forbids(p.Hooks, m.From, targets); refused != "" {
-				s.count.Forbidden++
-				s.tell(c, m.ID, codeForbidden, refused)
-				return
-			}
-		}
 	}
 	if c != nil {
 		if !s.dir.joinAll(c, e.Joins) {
-			s.tooManyGroups(c, m.ID)
+			s.deny(c, m.ID, ruling.TooManyGroups)
 			return
 		}
 		for _, g := range e.Leaves {
@@ -180,32 +151,34 @@ func (s *Shard) commit(c *session, m *core.Message) {
 			s.giveSelf(c, s.body)
 		}
 	}
-	switch {
-	case len(targets) > 0:
-		s.count.Accepted++
+	if refusal := ruling.Routed(e, targets); refusal != nil {
+		s.deny(c, m.ID, refusal)
+		return
+	}
+	s.count.Accepted++
+	if len(targets) > 0 {
 		s.route(c, m, targets)
-	case len(e.Replies)+len(e.Joins)+len(e.Leaves) > 0:
-		s.count.Accepted++
+	} else {
 		s.ackSelf(c, m.ID) // it was for the gateway itself
-	default:
-		s.count.NoRoute++
-		s.tell(c, m.ID, codeNoRoute, "nothing in the pipeline routed this message, and it names no recipient")
 	}
 }
 
-// forbids asks the policy hook about each of the sender's own targets.
-func (s *Shard) forbids(hooks core.Hooks, from *core.Session, targets []core.Target) string {
-	for _, t := range targets {
-		refused, err := hooks.MaySend(from, t)
-		if err != nil {
+// deny counts a message or a join that comes to nothing, and tells its sender.
+func (s *Shard) deny(c *session, id []byte, r *ruling.Refusal) {
+	switch r.Why {
+	case ruling.Malformed:
+		s.count.Malformed++
+	case ruling.Forbidden:
+		s.count.Forbidden++
+		if r.Policy != nil {
 			s.count.HookErrors++
-			return "the gateway's policy failed"
 		}
-		if refused != "" {
-			return refused
-		}
+	case ruling.TooMany:
+		s.count.Rejected++
+	case ruling.NoRoute:
+		s.count.NoRoute++
 	}
-	return ""
+	s.tell(c, id, r.Code, r.Text)
 }
 
 // ackSelf acknowledges a message that went to nobody but its sender: the ack
@@ -220,47 +193,20 @@ func (s *Shard) ackSelf(c *session, id []byte) {
 
 // membership handles type 8 and 9 frames: all of the groups or none.
 func (s *Shard) membership(c *session, f *wire.Frame) {
-	var fault *wire.Fault
-	s.groups, s.names, fault = wire.ParseNames(f.Groups, s.groups[:0], s.names[:0])
-	if fault != nil {
-		s.count.Malformed++
-		s.sendError(c, f.ID, fault.Code, fault.Text)
+	groups, refusal := s.reader.Groups(&c.Session, f, s.program)
+	if refusal == nil && f.Type == wire.TypeJoin && !s.dir.joinAll(c, groups) {
+		refusal = ruling.TooManyGroups
+	}
+	if refusal != nil {
+		s.deny(c, f.ID, refusal)
 		return
 	}
 	if f.Type == wire.TypeLeave {
-		for _, g := range s.groups {
+		for _, g := range groups {
 			s.dir.leave(c, g)
 		}
-		s.noteGroups(c)
-		s.text = wire.AppendGroupsAck(s.text[:0], f.ID, f.Type, f.Groups)
-		s.send(c, s.text)
-		return
-	}
-	if s.program.HasPolicy {
-		for _, g := range s.groups {
-			refused, err := s.program.Hooks.MayJoin(&c.Session, g)
-			if err != nil {
-				s.count.HookErrors++
-				refused = "the gateway's policy failed"
-			}
-			if refused != "" {
-				s.count.Forbidden++
-				s.sendError(c, f.ID, codeForbidden, refused)
-				return
-			}
-		}
-	}
-	if !s.dir.joinAll(c, s.groups) {
-		s.tooManyGroups(c, f.ID)
-		return
 	}
 	s.noteGroups(c)
 	s.text = wire.AppendGroupsAck(s.text[:0], f.ID, f.Type, f.Groups)
 	s.send(c, s.text)
-}
-
-// tooManyGroups rejects a message with more joins than c has room for.
-func (s *Shard) tooManyGroups(c *session, id []byte) {
-	s.count.Rejected++
-	s.tell(c, id, codeLimit, fmt.Sprintf("a client may be in %d groups", MaxGroups))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stratix-gateway/stratix/core/frame"
 	"github.com/stratix-gateway/stratix/core/journal"
 	"github.com/stratix-gateway/stratix/core/record"
+	"github.com/stratix-gateway/stratix/core/ruling"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
 
@@ -137,13 +138,11 @@ type Shard struct {
 	parser    *wire.Parser
 	frame     wire.Frame
 	msg       *core.Message
-	body      []byte          // encoded envelope without its head
-	text      []byte          // a control message being composed
-	names     []byte          // unescaped names of the targets
-	own       []core.Target   // the client's own targets
+	body      []byte // encoded envelope without its head
+	text      []byte // a control message being composed
+	reader    ruling.Reader
 	targets   []core.Target   // of an unpacked entry
 	parts     [][]core.Target // targets by shard
-	groups    []string        // of a type 8 or 9 frame
 	gone      []mark
 	tail      []byte // what dropOldest moves
 	outbounds []*outbound

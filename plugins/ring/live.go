@@ -31,7 +31,7 @@ func (s *stage) Start(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stages = append(l.stages, s)
-	s.bound(s.env.Ring)
+	s.Bound(s.env.Ring)
 	return nil
 }
 
@@ -51,16 +51,16 @@ func (s *stage) Stop(context.Context) error {
 	case at < len(l.stages):
 		return nil
 	case at > 0:
-		l.stages[at-1].bound(s.env.Ring)
+		l.stages[at-1].Bound(s.env.Ring)
 	default:
 		former := defaults()
-		former.bound(s.env.Ring)
+		former.Bound(s.env.Ring)
 	}
 	return nil
 }
 
-// bound sets r to the bounds. The shards may see some before the others.
-func (s *settings) bound(r *core.Ring) {
+// Bound sets r to the bounds. The shards may see some before the others.
+func (s *settings) Bound(r *core.Ring) {
 	r.Messages.Store(s.Messages)
 	r.Bytes.Store(int64(s.Bytes))
 	r.ClientMessages.Store(s.ClientMessages)
