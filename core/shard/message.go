@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/trace"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
 
@@ -26,6 +27,7 @@ func (s *Shard) receive(c *session, b []byte) {
 	if fault := s.parser.Parse(b, f); fault != nil {
 		s.count.Malformed++
 		s.sendError(c, f.ID, fault.Code, fault.Text)
+		s.traceFault(c, f, fault, len(b))
 		return
 	}
 	if !c.begun && f.Type != wire.TypeHello {
@@ -58,6 +60,9 @@ func (s *Shard) message(c *session, f *wire.Frame, size int) {
 	m.Time = s.unixMillis
 	m.TTL, m.Priority, m.Receipt = f.TTL, f.Priority, f.Receipt
 	m.Own(s, core.Held{Program: s.program, Slot: c.slot, Serial: c.serial})
+	if s.untraced--; s.untraced == 0 {
+		s.sample(m)
+	}
 	v, err := s.runStages(s.program.Pipeline, m, false)
 	s.conclude(c, m, v, err)
 }
@@ -92,7 +97,7 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 		if !errors.As(err, &rejection) {
 			s.complain("a stage failed: its message is rejected", "error", err, "generation", m.Generation)
 		}
-		s.tell(c, m.ID, rejection.Code, rejection.Text)
+		s.rejected(c, m, trace.Failed, rejection.Code, rejection.Text)
 	case v == core.Hold:
 		s.count.Held++
 		m.Held().Program.Pipeline.Pending++
@@ -107,12 +112,14 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 		if code == "" {
 			code = core.CodeDropped
 		}
+		outcome := trace.Rejected
 		if code == core.CodeDropped {
 			s.count.Filtered++
+			outcome = trace.Dropped
 		} else {
 			s.count.Rejected++
 		}
-		s.tell(c, m.ID, code, reason)
+		s.rejected(c, m, outcome, code, reason)
 	default:
 		s.commit(c, m)
 	}
@@ -136,35 +143,44 @@ func (s *Shard) tell(c *session, id []byte, code, text string) {
 	}
 }
 
+// rejected tells the sender of a message that it came to nothing, and writes that
+// down.
+func (s *Shard) rejected(c *session, m *core.Message, outcome trace.Outcome, code, text string) {
+	s.tell(c, m.ID, code, text)
+	s.decided(m, trace.Decision{Outcome: outcome, Code: code, Reason: text})
+}
+
 // commit applies the effects of an accepted message and routes it.
 func (s *Shard) commit(c *session, m *core.Message) {
 	e := &m.Effects
 	targets := e.Targets
 	if len(targets) > core.MaxTargets {
 		s.count.Rejected++
-		s.tell(c, m.ID, codeLimit, fmt.Sprintf("a message may have %d targets", core.MaxTargets))
+		s.rejected(c, m, trace.Rejected, codeLimit, fmt.Sprintf("a message may have %d targets", core.MaxTargets))
 		return
 	}
-	if !e.Routed() && m.To != nil {
+	own := !e.Routed() && m.To != nil
+	if own {
 		var fault *wire.Fault
 		targets, s.names, fault = wire.ParseTargets(m.To, s.own[:0], s.names[:0])
 		s.own = targets[:0]
 		if fault != nil {
 			s.count.Malformed++
-			s.tell(c, m.ID, fault.Code, fault.Text)
+			s.rejected(c, m, trace.Malformed, fault.Code, fault.Text)
 			return
 		}
 		if p := m.Held().Program; p.HasPolicy {
 			if refused := s.forbids(p.Hooks, m.From, targets); refused != "" {
 				s.count.Forbidden++
-				s.tell(c, m.ID, codeForbidden, refused)
+				s.rejected(c, m, trace.Forbidden, codeForbidden, refused)
 				return
 			}
 		}
 	}
 	if c != nil {
 		if !s.dir.joinAll(c, e.Joins) {
-			s.tooManyGroups(c, m.ID)
+			s.count.Rejected++
+			s.rejected(c, m, trace.Rejected, codeLimit, tooManyGroups)
 			return
 		}
 		for _, g := range e.Leaves {
@@ -183,13 +199,19 @@ func (s *Shard) commit(c *session, m *core.Message) {
 	switch {
 	case len(targets) > 0:
 		s.count.Accepted++
+		if m.Trace != nil {
+			s.decided(m, trace.Decision{Targets: targets, Own: own})
+		}
 		s.route(c, m, targets)
 	case len(e.Replies)+len(e.Joins)+len(e.Leaves) > 0:
 		s.count.Accepted++
-		s.ackSelf(c, m.ID) // it was for the gateway itself
+		if m.Trace != nil {
+			s.decided(m, trace.Decision{})
+		}
+		s.ackSelf(c, m) // it was for the gateway itself
 	default:
 		s.count.NoRoute++
-		s.tell(c, m.ID, codeNoRoute, "nothing in the pipeline routed this message, and it names no recipient")
+		s.rejected(c, m, trace.NoRoute, codeNoRoute, "nothing in the pipeline routed this message, and it names no recipient")
 	}
 }
 
@@ -210,12 +232,15 @@ func (s *Shard) forbids(hooks core.Hooks, from *core.Session, targets []core.Tar
 
 // ackSelf acknowledges a message that went to nobody but its sender: the ack
 // stands behind it in the same stream.
-func (s *Shard) ackSelf(c *session, id []byte) {
-	if c == nil || c.state != open || len(id) == 0 {
-		return
+func (s *Shard) ackSelf(c *session, m *core.Message) {
+	told := c != nil && c.state == open && len(m.ID) > 0
+	if told {
+		s.text = wire.AppendAck(s.text[:0], m.ID, "memory", "delivered")
+		s.send(c, s.text)
 	}
-	s.text = wire.AppendAck(s.text[:0], id, "memory", "delivered")
-	s.send(c, s.text)
+	if m.Trace != nil {
+		s.answered(m.Trace.Number, told, wire.Counts{Delivered: 1}, "memory", "delivered", "", "")
+	}
 }
 
 // membership handles type 8 and 9 frames: all of the groups or none.
@@ -251,7 +276,8 @@ func (s *Shard) membership(c *session, f *wire.Frame) {
 		}
 	}
 	if !s.dir.joinAll(c, s.groups) {
-		s.tooManyGroups(c, f.ID)
+		s.count.Rejected++
+		s.tell(c, f.ID, codeLimit, tooManyGroups)
 		return
 	}
 	s.noteGroups(c)
@@ -259,8 +285,5 @@ func (s *Shard) membership(c *session, f *wire.Frame) {
 	s.send(c, s.text)
 }
 
-// tooManyGroups rejects a message with more joins than c has room for.
-func (s *Shard) tooManyGroups(c *session, id []byte) {
-	s.count.Rejected++
-	s.tell(c, id, codeLimit, fmt.Sprintf("a client may be in %d groups", MaxGroups))
-}
+// tooManyGroups rejects more joins than a client has room for.
+var tooManyGroups = fmt.Sprintf("a client may be in %d groups", MaxGroups)
