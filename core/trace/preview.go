@@ -56,7 +56,7 @@ func preview(dst, json []byte, most int) []byte {
 		}
 		part := json[from:to]
 		if len(dst)+len(part) > end {
-			room := end - len(dst)
+			room := max(0, end-len(dst)) // a mark may have taken more
 			for room > 0 && room < len(part) && part[room]&0xC0 == 0x80 {
 				room-- // not within a character
 			}

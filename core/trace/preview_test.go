@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/stratix-gateway/stratix/core/wire"
 )
 
 func TestAPreviewIsShortAndTellsNoSecrets(t *testing.T) {
@@ -55,7 +57,7 @@ func FuzzPreview(f *testing.F) {
 	f.Fuzz(func(t *testing.T, json string, most int) {
 		most = max(0, min(most, MaxPreview))
 		got := preview(nil, []byte(json), most)
-		if len(got) > most+len(json) || utf8.ValidString(json) && !utf8.Valid(got) {
+		if len(got)-len(":…")*strings.Count(string(got), mark) > most || wire.NewParser().Valid([]byte(json)) == nil && !utf8.Valid(got) {
 			t.Errorf("%q, %d: %q", json, most, got)
 		}
 		appendKeys(nil, []byte(json), []byte(json))

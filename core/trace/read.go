@@ -28,6 +28,9 @@ func millisOf(entry []byte) int64 {
 // Is reports whether a decision is about the message with this id, and of this
 // client; "" is any client. It is Read for those two.
 func Is(entry []byte, id, client string) bool {
+	if len(entry) < headBytes {
+		return false
+	}
 	r := reader{b: entry, at: headBytes}
 	return r.view() == id && (client == "" || r.view() == client) && !r.bad
 }
@@ -41,6 +44,9 @@ func Read(entry []byte, t *Trace) bool {
 	}
 	r := reader{b: entry, at: headBytes}
 	number, when := binary.LittleEndian.Uint64(entry[1:]), time.UnixMilli(millisOf(entry)).UTC()
+	if year := when.Year(); year < 1970 || year > 9999 {
+		return false // JSON has no such time
+	}
 	switch entry[0] {
 	case kindDecision:
 		*t = Trace{Number: number, Time: when}

@@ -183,7 +183,7 @@ func FuzzRead(f *testing.F) {
 		var tr Trace
 		Is(entry, "m-1", "client-7")
 		if Read(entry, &tr) {
-			if _, err := json.Marshal(&tr); err != nil && tr.Time.Year() < 10000 && tr.Time.Year() >= 0 {
+			if _, err := json.Marshal(&tr); err != nil {
 				t.Errorf("%+v: %v", tr, err)
 			}
 		}
