@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,7 +42,7 @@ Examples:
 // Validate rejects what the gateway would.
 func (c *tailCmd) Validate() error {
 	if c.Count < 0 {
-		return errors.New("-n must not be negative")
+		return errors.New("--count must not be negative")
 	}
 	f := trace.Filter{Client: c.Client, Prefix: c.Prefix, Verdict: c.Verdict, Stage: c.Stage, Code: c.Code}
 	return f.Check()
@@ -63,16 +62,24 @@ func (c *tailCmd) Run() error {
 		return err
 	}
 	defer resp.Body.Close()
-	if err := c.follow(resp.Body, os.Stdout, os.Stderr); err != nil && ctx.Err() == nil {
-		return c.explain(err)
+	err = c.follow(resp.Body, os.Stdout, os.Stderr)
+	switch {
+	case ctx.Err() != nil: // Ctrl-C is how a tail ends
+		return nil
+	case err == nil || errors.Is(err, errTailEnded):
+		return err
 	}
-	return nil
+	return c.explain(err)
 }
 
 // maxTailLine is the longest line of a tail, in bytes.
 const maxTailLine = 1 << 20
 
-// follow prints the lines of in until it ends or Count messages are printed.
+// errTailEnded is what a tail gets when the gateway shuts down.
+var errTailEnded = errors.New("the gateway has ended the tail: it is shutting down")
+
+// follow prints the lines of in until Count messages are printed. The end of in
+// before that is an error.
 func (c *tailCmd) follow(in io.Reader, out, complaints io.Writer) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxTailLine)
@@ -105,10 +112,10 @@ func (c *tailCmd) follow(in io.Reader, out, complaints io.Writer) error {
 			return nil
 		}
 	}
-	if err := lines.Err(); err != nil && !errors.Is(err, context.Canceled) {
+	if err := lines.Err(); err != nil {
 		return err
 	}
-	return nil
+	return errTailEnded
 }
 
 // tailLine is one message in one line.

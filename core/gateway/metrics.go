@@ -74,6 +74,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	gauge("stratix_trace_bytes", sum.TraceBytes)
 	counter("stratix_traces_total", sum.Traced)
 	counter("stratix_traces_skipped_total", sum.TracesSkipped)
+	gauge("stratix_tails", g.shards.Tails())
 	counter("stratix_tail_missed_total", sum.TailMissed)
 	counter("stratix_script_calls_total", sum.Script.Calls)
 	counter("stratix_script_instructions_total", sum.Script.Instructions)

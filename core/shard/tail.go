@@ -98,6 +98,16 @@ func (set *Set) OpenTail(filter trace.Filter) (*Tail, error) {
 	return t, nil
 }
 
+// Tails is how many tails are open.
+func (set *Set) Tails() (n int) {
+	for i := range set.tails {
+		if set.tails[i].Load() {
+			n++
+		}
+	}
+	return n
+}
+
 // Close ends the following. It is called once.
 func (t *Tail) Close() {
 	t.set.each(func(s *Shard) {
