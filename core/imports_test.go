@@ -80,6 +80,11 @@ var rules = []rule{
 		because: "records are functions on bytes, without I/O: so they can be fuzzed",
 	},
 	{
+		from:    "./core/trace/...",
+		never:   []string{"net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/...", "./core/shard/...", "./core/gateway/...", "./core/server/..."},
+		because: "traces are functions on bytes, without I/O: shards write them, and commands read their JSON",
+	},
+	{
 		from:    "./core/wire/...",
 		never:   []string{"net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/..."},
 		because: "envelopes are functions on bytes, without I/O: so they can be fuzzed",
@@ -237,6 +242,10 @@ func TestTheRulesSayWhatTheyMean(t *testing.T) {
 		f(pkg, "syscall", refused)
 		f(pkg, "golang.org/x/sys/unix", refused)
 	}
+
+	f("./core/trace", "./core/wire", allowed)
+	f("./core/trace", "./core/shard", refused)
+	f("./core/trace", "os", refused)
 
 	f("./core/journal", "./core", allowed)
 	f("./core/journal/faults", "./core/journal", allowed)

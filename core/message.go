@@ -46,6 +46,9 @@ type Message struct {
 	// OverflowConflate: 1 to MaxConflateKey bytes, or nil.
 	ConflateKey []byte
 
+	// Trace is where the message's way is written down; nil for most.
+	Trace *Trace
+
 	// Effects gathers what the pipeline decided. The shard commits it when the
 	// pipeline accepts the message and forgets it otherwise.
 	Effects Effects
@@ -134,6 +137,9 @@ func (m *Message) Detach() {
 	}
 	m.ID, m.Data, m.Headers, m.To = keep(m.ID), keep(m.Data), keep(m.Headers), keep(m.To)
 	m.ConflateKey = keep(m.ConflateKey)
+	if m.Trace != nil {
+		m.Trace = m.Trace.detached()
+	}
 	from := Session{ID: strings.Clone(m.From.ID), Remote: m.From.Remote}
 	m.From = &from
 	e := &m.Effects

@@ -52,6 +52,9 @@ func (p *Pipeline) Run(m *Message) (Verdict, error) {
 
 // Continue goes on after the stage that m was held by.
 func (p *Pipeline) Continue(m *Message) (Verdict, error) {
+	if m.Trace != nil {
+		return p.runTraced(m)
+	}
 	p.runs++
 	if p.runs%sampleEvery == 0 {
 		return p.runTimed(m)
@@ -114,9 +117,9 @@ func (p *Pipeline) Where(m *Message) int {
 
 // Failed counts a panic against the stage that m was in and returns its name.
 func (p *Pipeline) Failed(m *Message) string {
-	if m.at < 0 || m.at >= len(p.stages) {
-		return ""
+	name := p.At(m)
+	if name != "" {
+		p.stages[m.at].Errors++
 	}
-	p.stages[m.at].Errors++
-	return p.stages[m.at].name
+	return name
 }

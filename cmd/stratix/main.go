@@ -17,6 +17,10 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
 	Check   checkCmd   `cmd:"" help:"Compile and lint a scripts folder and build its pipeline, without running it."`
 	Test    testCmd    `cmd:"" help:"Run the tests of a scripts folder: the real pipeline, made-up clients, a clock that stands still."`
+	Status  statusCmd  `cmd:"" help:"Show how a running gateway is."`
+	Reload  reloadCmd  `cmd:"" help:"Make a running gateway read its scripts folder now."`
+	Explain explainCmd `cmd:"" help:"Show the way of one message through a running gateway."`
+	Tail    tailCmd    `cmd:"" help:"Follow what a running gateway decides about messages."`
 	Bench   benchCmd   `cmd:"" help:"Put a bounded load on a gateway on this machine and measure it."`
 	Log     logCmd     `cmd:"" help:"Look into the log of a data folder."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -19,6 +19,7 @@ import (
 	"github.com/stratix-gateway/stratix/core/reload"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
+	"github.com/stratix-gateway/stratix/core/trace"
 	"github.com/stratix-gateway/stratix/lua"
 	_ "github.com/stratix-gateway/stratix/plugins/all" // the stages
 )
@@ -55,6 +56,9 @@ type serveCmd struct {
 	Transport    string        `help:"How sockets are served: ${enum}. 'auto' is epoll where there is one." enum:"auto,epoll,goroutine" default:"auto" env:"STRATIX_TRANSPORT" group:"Running"`
 	DrainTimeout time.Duration `help:"Time to let the clients go after SIGTERM." default:"10s" env:"STRATIX_DRAIN_TIMEOUT" group:"Running"`
 	Summary      time.Duration `help:"Period of the summary line in the log; 0 for none." default:"30s" env:"STRATIX_SUMMARY" group:"Running"`
+	ExplainRate  int           `help:"One message in so many leaves a trace for stratix explain; 1 for all, 0 for none." default:"64" env:"STRATIX_EXPLAIN_RATE" group:"Running"`
+	ExplainBytes core.Bytes    `help:"Memory for traces in all, at least 64 KiB for each event loop." default:"4MiB" env:"STRATIX_EXPLAIN_BYTES" group:"Running"`
+	ExplainData  core.Bytes    `help:"Bytes of a message's data that a trace shows; 0 for none, only sizes and the names of changed members." default:"0" env:"STRATIX_EXPLAIN_DATA" group:"Running"`
 	LogFormat    string        `help:"${enum}." enum:"text,json" default:"text" env:"STRATIX_LOG_FORMAT" group:"Running"`
 	LogLevel     string        `help:"${enum}." enum:"debug,info,warn,error" default:"info" env:"STRATIX_LOG_LEVEL" group:"Running"`
 }
@@ -62,7 +66,7 @@ type serveCmd struct {
 // Help is shown by stratix serve --help.
 func (serveCmd) Help() string {
 	return `Serves WebSocket clients at /ws?clientId=..., and /metrics, /healthz and /readyz beside it.
-The admin address has /v1/status and POST /v1/reload too.
+The admin address has /v1/status, POST /v1/reload, /v1/messages/ID and /v1/tail too.
 
 Examples:
   stratix serve
@@ -114,6 +118,12 @@ func (c *serveCmd) Validate() error {
 		return errors.New("--queue-bytes must be at most 1GiB")
 	case c.IdleTimeout <= c.PingEvery:
 		return errors.New("--idle-timeout must be longer than --ping-every, else clients that only listen are closed")
+	case c.ExplainRate < 0 || c.ExplainRate > 1<<30:
+		return errors.New("--explain-rate must be between 0 and 1073741824")
+	case c.ExplainRate > 0 && (c.ExplainBytes < gateway.MinTraces || c.ExplainBytes > 256<<20):
+		return errors.New("--explain-bytes must be between 64KiB and 256MiB; --explain-rate 0 keeps no traces")
+	case c.ExplainData < 0 || c.ExplainData > trace.MaxPreview:
+		return fmt.Errorf("--explain-data must be at most %d", trace.MaxPreview)
 	case len(c.badOrigins()) > 0:
 		return fmt.Errorf("--origins: %q is not an origin: write scheme://host or scheme://host:port without a path, file://, null or *", c.badOrigins()[0])
 	case c.Transport == server.Epoll && !shard.HasPoller:
@@ -200,6 +210,7 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 		QueueBytes: int(c.QueueBytes), QueuePolicy: policy,
 		Window: c.Window, AckTimeout: c.AckTimeout, Sessions: c.MaxSessions, SessionLifetime: c.SessionLifetime,
 		SeenMessages: c.DedupMessages, SeenAge: c.DedupWindow,
+		TraceEvery: c.ExplainRate, TraceBytes: int(c.ExplainBytes), TraceData: int(c.ExplainData),
 		Deflate: c.Deflate, DeflateAbove: int(c.DeflateAbove),
 		Origins: c.Origins, InsecureOpen: c.InsecureOpen, Summary: c.Summary, Log: log,
 	}

@@ -169,7 +169,7 @@ func suiteOf(file string, results []lua.TestResult) junitSuite {
 	for _, r := range results {
 		took += r.Took
 		_, line := fileOf(&r)
-		one := junitCase{Name: r.Name, Class: file, File: file, Line: line, Seconds: seconds(r.Took), SystemOut: r.Log}
+		one := junitCase{Name: r.Name, Class: file, File: file, Line: line, Seconds: tookSeconds(r.Took), SystemOut: r.Log}
 		first, _, _ := strings.Cut(r.Text, "\n")
 		switch r.Outcome {
 		case lua.TestFailed:
@@ -179,11 +179,11 @@ func suiteOf(file string, results []lua.TestResult) junitSuite {
 		}
 		suite.Cases = append(suite.Cases, one)
 	}
-	suite.Seconds = seconds(took)
+	suite.Seconds = tookSeconds(took)
 	return suite
 }
 
-func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 6, 64) }
+func tookSeconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 6, 64) }
 
 // fileOf splits the place of a test.
 func fileOf(r *lua.TestResult) (file, line string) {

@@ -50,6 +50,9 @@ type Options struct {
 	SessionLifetime  time.Duration // for which an offline reliable client is in its groups
 	SeenMessages     int           // of the deduplication window
 	SeenAge          time.Duration // that they are in it at the most
+	TraceEvery       int           // of so many messages one leaves a trace; 0 for none
+	TraceBytes       int           // for traces in all
+	TraceData        int           // bytes of the data that a trace shows
 	Deflate          bool
 	DeflateAbove     int
 	Origins          []string
@@ -78,6 +81,8 @@ type Gateway struct {
 	admin     net.Listener
 	started   time.Time
 	ready     atomic.Bool
+	ending    context.Context // ends when the shutdown begins ...
+	end       context.CancelFunc
 
 	scripts scripts
 }
@@ -86,6 +91,7 @@ type Gateway struct {
 // until Run.
 func Open(opt Options) (*Gateway, error) {
 	g := &Gateway{opt: opt, log: opt.Log, started: time.Now()}
+	g.ending, g.end = context.WithCancel(context.Background())
 	g.ring = core.NewRing()
 	g.env = &core.Env{Shards: opt.Shards, Log: opt.Log, Ring: g.ring, Disk: g.configureDisk, State: newStates().get}
 	var err error
@@ -144,6 +150,10 @@ func (g *Gateway) start() error {
 
 		SessionLifetime: int64(g.opt.SessionLifetime / time.Second),
 
+		TraceEvery: g.opt.TraceEvery,
+		TraceBytes: max(g.opt.TraceBytes/g.opt.Shards, MinTraces),
+		TraceData:  g.opt.TraceData,
+
 		Log:      g.log,
 		Released: g.scripts.released,
 	}, gen)
@@ -163,6 +173,8 @@ func (g *Gateway) start() error {
 		Metrics:          g.writeMetrics,
 		Status:           func() any { return g.status() },
 		Reload:           func() error { return g.Reload("api") },
+		Message:          func(id, client string) any { return g.explain(id, client) },
+		Tail:             g.tail,
 		Log:              g.log,
 	})
 	return nil
@@ -225,6 +237,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 // shutdown lets the clients go and stops everything.
 func (g *Gateway) shutdown() error {
 	began := time.Now()
+	g.end() // tails would hold up the HTTP server
 	g.log.Info("shutting down: saying goodbye to all clients", "within", g.opt.DrainTimeout.String())
 	ctx, cancel := context.WithTimeout(context.Background(), g.opt.DrainTimeout)
 	defer cancel()

@@ -70,6 +70,12 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 		p.log(g.journal.Stats())
 	}
 	p.stages(sum.Stages)
+	gauge("stratix_traces", sum.Traces)
+	gauge("stratix_trace_bytes", sum.TraceBytes)
+	counter("stratix_traces_total", sum.Traced)
+	counter("stratix_traces_skipped_total", sum.TracesSkipped)
+	gauge("stratix_tails", g.shards.Tails())
+	counter("stratix_tail_missed_total", sum.TailMissed)
 	counter("stratix_script_calls_total", sum.Script.Calls)
 	counter("stratix_script_instructions_total", sum.Script.Instructions)
 	counter("stratix_script_errors_total", sum.Script.Errors)

@@ -35,6 +35,14 @@ func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
 		if allow(ctx, fasthttp.MethodPost) {
 			s.reload(ctx)
 		}
+	case path == tail:
+		if allow(ctx, fasthttp.MethodGet) {
+			s.tail(ctx)
+		}
+	case strings.HasPrefix(string(ctx.URI().PathOriginal()), messages):
+		if allow(ctx, fasthttp.MethodGet, fasthttp.MethodHead) {
+			s.message(ctx, string(ctx.URI().PathOriginal()))
+		}
 	case path+"/" == profiles:
 		ctx.Redirect(profiles, fasthttp.StatusPermanentRedirect)
 	case strings.HasPrefix(path, profiles):

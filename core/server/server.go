@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,7 +73,13 @@ type Options struct {
 	Status func() any
 	// Reload loads the scripts again and returns why they did not go live.
 	Reload func() error
-	Log    *slog.Logger
+	// Message returns what is known of the messages with this id, of a client or
+	// of all if it is "", encoded as JSON.
+	Message func(id, client string) any
+	// Tail follows the messages that match the query. An error says what is wrong
+	// with it, or wraps ErrBusy.
+	Tail func(query url.Values) (Stream, error)
+	Log  *slog.Logger
 }
 
 // Client is an upgraded connection on its way to its shard; the receiver owns

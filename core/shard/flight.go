@@ -14,6 +14,8 @@ type flight struct {
 	shards  uint16 // that have not reported yet
 	many    bool   // several recipients: the acknowledgement counts them
 	receipt bool   // a second acknowledgement is owed when the queued are written
+	watched bool   // that they are written is to stand in its trace
+	trace   uint64 // number; 0 for none
 	late    uint32 // recipients whose receipt is still to come
 	lost    uint32 // recipients that will never give one
 	expired bool   // ... because it waited too long for one of them
@@ -26,9 +28,11 @@ type flight struct {
 // flights is a shard's table of them. Its size bounds the receipts that other
 // shards can owe, so receipts always find room.
 type flights struct {
-	slots  []flight
-	unused []uint32
-	late   int // flights that wait for late receipts only
+	slots   []flight
+	unused  []uint32
+	late    int // flights that wait for late receipts only
+	watched int // flights that may come to do so for their trace alone ...
+	waiting int // ... and those that do
 }
 
 const (
@@ -54,8 +58,20 @@ func (t *flights) take() (uint32, *flight) {
 
 func (t *flights) give(slot uint32) {
 	f := &t.slots[slot]
+	if f.watched {
+		t.watched--
+	}
 	*f = flight{id: f.id[:0], stored: storedDisk}
 	t.unused = append(t.unused, slot)
+}
+
+// wait counts f, if n is 1, among the flights that wait for late receipts only,
+// and out of them if n is -1.
+func (t *flights) wait(f *flight, n int) {
+	t.late += n
+	if !f.receipt {
+		t.waiting += n
+	}
 }
 
 // report adds what one shard did with a message and, with the last one, tells
@@ -76,14 +92,13 @@ func (s *Shard) report(slot uint32, c wire.Counts, kept stored, why fault) {
 		return
 	}
 	s.answer(f)
-	if f.receipt && f.counts.Queued > 0 {
+	if (f.receipt || f.watched) && f.counts.Queued > 0 {
 		// Late reports may have come before the last shard's first one.
 		f.late = f.counts.Queued - min(f.counts.Queued, f.late)
-		s.flights.late++
 		if f.late > 0 {
+			s.flights.wait(f, 1)
 			return
 		}
-		s.flights.late--
 		s.answerLate(f)
 	}
 	s.flights.give(slot)
@@ -106,7 +121,7 @@ func (s *Shard) reportLate(slot uint32, outcome byte) {
 		return
 	}
 	if f.late--; f.late == 0 {
-		s.flights.late--
+		s.flights.wait(f, -1)
 		s.answerLate(f)
 		s.flights.give(slot)
 	}
@@ -115,19 +130,23 @@ func (s *Shard) reportLate(slot uint32, outcome byte) {
 // answer sends the acknowledgement, or the error if nobody got the message.
 func (s *Shard) answer(f *flight) {
 	c := s.sessions.find(f.sender, f.serial)
-	if c == nil || c.state != open {
-		return
-	}
 	n, id := &f.counts, f.id
 	if len(id) == 0 {
 		id = nil
 	}
+	var code, text string
 	switch {
-	case n.Delivered+n.Queued == 0 && n.Refused > 0:
-		code, text := f.fault.answer()
+	case n.Delivered+n.Queued > 0:
+	case n.Refused > 0:
+		code, text = f.fault.answer()
+	default:
+		code, text = ruling.Offline.Code, ruling.Offline.Text
+	}
+	here := c != nil && c.state == open
+	switch {
+	case !here:
+	case code != "":
 		s.sendError(c, id, code, text)
-	case n.Delivered+n.Queued == 0:
-		s.sendError(c, id, ruling.Offline.Code, ruling.Offline.Text)
 	case id == nil:
 		// Without a messageId there is nothing to acknowledge.
 	case f.many:
@@ -137,12 +156,18 @@ func (s *Shard) answer(f *flight) {
 		s.text = wire.AppendAck(s.text[:0], id, f.stored.String(), statusOf(n))
 		s.send(c, s.text)
 	}
+	if f.trace != 0 || code != "" {
+		s.traceAnswer(f, c, here && (id != nil || code != ""), code, text)
+	}
 }
 
 // answerLate sends the second acknowledgement.
 func (s *Shard) answerLate(f *flight) {
 	c := s.sessions.find(f.sender, f.serial)
-	if c == nil || c.state != open || len(f.id) == 0 {
+	if f.trace != 0 || f.lost > 0 {
+		s.traceLate(f, c)
+	}
+	if !f.receipt || c == nil || c.state != open || len(f.id) == 0 {
 		return
 	}
 	if f.silent && f.lost == 0 {

@@ -64,6 +64,9 @@ func (s *Shard) step(n int, now time.Time) {
 		s.count.Stalls++
 	}
 	s.checkDrained()
+	if s.tracer.open > 0 {
+		s.feedTails()
+	}
 }
 
 // wait blocks until there is something to do and returns the number of socket

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/ruling"
+	"github.com/stratix-gateway/stratix/core/trace"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
 
@@ -20,6 +21,7 @@ func (s *Shard) receive(c *session, b []byte) {
 	if fault := s.parser.Parse(b, f); fault != nil {
 		s.count.Malformed++
 		s.sendError(c, f.ID, fault.Code, fault.Text)
+		s.traceFault(c, f, fault, len(b))
 		return
 	}
 	if !c.begun && f.Type != wire.TypeHello {
@@ -52,6 +54,9 @@ func (s *Shard) message(c *session, f *wire.Frame, size int) {
 	m.Time = s.unixMillis
 	m.TTL, m.Priority, m.Receipt = f.TTL, f.Priority, f.Receipt
 	m.Own(s, core.Held{Program: s.program, Slot: c.slot, Serial: c.serial})
+	if s.untraced--; s.untraced == 0 {
+		s.sample(m)
+	}
 	v, err := s.runStages(s.program.Pipeline, m, false)
 	s.conclude(c, m, v, err)
 }
@@ -84,7 +89,7 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 		if !known {
 			s.complain("a stage failed: its message is rejected", "error", err, "generation", m.Generation)
 		}
-		s.tell(c, m.ID, rejection.Code, rejection.Text)
+		s.rejected(c, m, trace.Failed, rejection.Code, rejection.Text)
 	case v == core.Hold:
 		s.count.Held++
 		m.Held().Program.Pipeline.Pending++
@@ -96,12 +101,14 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 		}
 	case v == core.Drop:
 		code, reason := ruling.Dropped(m)
+		outcome := trace.Rejected
 		if code == core.CodeDropped {
 			s.count.Filtered++
+			outcome = trace.Dropped
 		} else {
 			s.count.Rejected++
 		}
-		s.tell(c, m.ID, code, reason)
+		s.rejected(c, m, outcome, code, reason)
 	default:
 		s.commit(c, m)
 	}
@@ -125,17 +132,25 @@ func (s *Shard) tell(c *session, id []byte, code, text string) {
 	}
 }
 
+// rejected tells the sender of a message that it came to nothing, and writes that
+// down.
+func (s *Shard) rejected(c *session, m *core.Message, outcome trace.Outcome, code, text string) {
+	s.tell(c, m.ID, code, text)
+	s.decided(m, trace.Decision{Outcome: outcome, Code: code, Reason: text})
+}
+
 // commit applies the effects of an accepted message and routes it.
 func (s *Shard) commit(c *session, m *core.Message) {
 	e := &m.Effects
 	targets, refusal := s.reader.Targets(m, m.Held().Program)
 	if refusal != nil {
-		s.deny(c, m.ID, refusal)
+		s.deny(c, m, refusal)
 		return
 	}
+	own := !e.Routed() && m.To != nil
 	if c != nil {
 		if !s.dir.joinAll(c, e.Joins) {
-			s.deny(c, m.ID, ruling.TooManyGroups)
+			s.deny(c, m, ruling.TooManyGroups)
 			return
 		}
 		for _, g := range e.Leaves {
@@ -152,19 +167,36 @@ func (s *Shard) commit(c *session, m *core.Message) {
 		}
 	}
 	if refusal := ruling.Routed(e, targets); refusal != nil {
-		s.deny(c, m.ID, refusal)
+		s.deny(c, m, refusal)
 		return
 	}
 	s.count.Accepted++
 	if len(targets) > 0 {
+		if m.Trace != nil {
+			s.decided(m, trace.Decision{Targets: targets, Own: own})
+		}
 		s.route(c, m, targets)
 	} else {
-		s.ackSelf(c, m.ID) // it was for the gateway itself
+		if m.Trace != nil {
+			s.decided(m, trace.Decision{})
+		}
+		s.ackSelf(c, m) // it was for the gateway itself
 	}
 }
 
-// deny counts a message or a join that comes to nothing, and tells its sender.
-func (s *Shard) deny(c *session, id []byte, r *ruling.Refusal) {
+// deny counts a message that comes to nothing, and tells its sender.
+func (s *Shard) deny(c *session, m *core.Message, r *ruling.Refusal) {
+	s.refusal(r)
+	s.rejected(c, m, outcomes[r.Why], r.Code, r.Text)
+}
+
+// outcomes are what traces say of refusals.
+var outcomes = [...]trace.Outcome{
+	ruling.Malformed: trace.Malformed, ruling.Forbidden: trace.Forbidden, ruling.TooMany: trace.Rejected, ruling.NoRoute: trace.NoRoute,
+}
+
+// refusal counts a refusal.
+func (s *Shard) refusal(r *ruling.Refusal) {
 	switch r.Why {
 	case ruling.Malformed:
 		s.count.Malformed++
@@ -178,17 +210,19 @@ func (s *Shard) deny(c *session, id []byte, r *ruling.Refusal) {
 	case ruling.NoRoute:
 		s.count.NoRoute++
 	}
-	s.tell(c, id, r.Code, r.Text)
 }
 
 // ackSelf acknowledges a message that went to nobody but its sender: the ack
 // stands behind it in the same stream.
-func (s *Shard) ackSelf(c *session, id []byte) {
-	if c == nil || c.state != open || len(id) == 0 {
-		return
+func (s *Shard) ackSelf(c *session, m *core.Message) {
+	told := c != nil && c.state == open && len(m.ID) > 0
+	if told {
+		s.text = wire.AppendAck(s.text[:0], m.ID, "memory", "delivered")
+		s.send(c, s.text)
 	}
-	s.text = wire.AppendAck(s.text[:0], id, "memory", "delivered")
-	s.send(c, s.text)
+	if m.Trace != nil {
+		s.answered(m.Trace.Number, told, wire.Counts{Delivered: 1}, "memory", "delivered", "", "")
+	}
 }
 
 // membership handles type 8 and 9 frames: all of the groups or none.
@@ -198,7 +232,8 @@ func (s *Shard) membership(c *session, f *wire.Frame) {
 		refusal = ruling.TooManyGroups
 	}
 	if refusal != nil {
-		s.deny(c, f.ID, refusal)
+		s.refusal(refusal)
+		s.tell(c, f.ID, refusal.Code, refusal.Text)
 		return
 	}
 	if f.Type == wire.TypeLeave {

@@ -28,7 +28,7 @@ func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 	}
 	if !kept && len(targets) == 1 && c != nil && s.isSelf(c, targets[0]) && !c.blocked {
 		s.giveSelf(c, s.body)
-		s.ackSelf(c, m.ID)
+		s.ackSelf(c, m)
 		return
 	}
 	shards := s.split(c, m, targets)
@@ -38,6 +38,13 @@ func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 	f.sender, f.serial = held.Slot, held.Serial
 	f.many = len(targets) > 1 || targets[0].Kind == core.ToPrefix || targets[0].Kind == core.ToGroup
 	f.receipt = m.Receipt && len(m.ID) > 0 && s.flights.late < maxLate
+	if m.Trace != nil {
+		f.trace = m.Trace.Number
+		f.watched = !f.many && s.flights.watched < maxWatched && s.flights.late < maxLate
+		if f.watched {
+			s.flights.watched++
+		}
+	}
 	f.shards = shards
 	if shards == 0 { // the sender was meant and has left, or nobody can be
 		f.shards = 1
@@ -45,14 +52,14 @@ func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 		return
 	}
 	var flags byte
-	if f.receipt {
+	wanted := f.receipt || f.watched
+	if wanted {
 		flags |= wantsReceipt
 	}
 	disk := m.Storage == core.StorageDisk
 	if disk {
 		flags |= wantsDisk
 	}
-	wanted := f.receipt
 	for i, part := range s.parts {
 		if len(part) == 0 {
 			continue
@@ -136,6 +143,8 @@ func (s *Shard) resumed(batch []*core.Message) {
 		err := h.Err
 		if err == nil {
 			v, err = s.runStages(p, m, true)
+		} else if m.Trace != nil {
+			m.Trace.Resumed(m)
 		}
 		s.conclude(c, m, v, err)
 		if c != nil && c.state == open {

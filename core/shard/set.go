@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
@@ -19,6 +20,7 @@ type Set struct {
 	done sync.WaitGroup
 	stop chan struct{} // closed when all loops have ended
 
+	tails [MaxTails]atomic.Bool // the places of tails that are taken
 	pager *pager
 }
 

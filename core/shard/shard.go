@@ -37,6 +37,10 @@ type Options struct {
 	SeenMessages    int              // of a shard's deduplication window
 	SeenAge         uint32           // seconds that they are in it at the most
 
+	TraceEvery int // of so many messages one leaves a trace; 0 for none
+	TraceBytes int // of a shard for traces
+	TraceData  int // bytes of the data that a trace shows
+
 	Log *slog.Logger
 	// Released is called when a shard has let a generation go: it is no longer
 	// live there and holds no message. It runs on the shard's goroutine.
@@ -73,6 +77,8 @@ type Shard struct {
 	wheel    wheel
 	flights  flights
 	count    Counts
+	untraced int // messages until the next that may get a trace; below 1 for none
+	tracer   tracer
 	program  *core.Program
 	retiring []*core.Program // not live any more, with messages still held
 
@@ -211,6 +217,8 @@ func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *c
 		random:  rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		filling: &commit{number: 1}, spare: &commit{},
 	}
+	s.tracer = newTracer(&s.opt, s.random)
+	s.untraced = s.tracer.interval()
 	for _, c := range []*commit{s.filling, s.spare} {
 		c.Done = func(*journal.Batch) { s.inbox.post(&parcel{kind: parcelCommit, commit: c}) }
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/record"
+	"github.com/stratix-gateway/stratix/core/trace"
 )
 
 // Counts are a shard's running totals since it began.
@@ -33,6 +34,8 @@ type Counts struct {
 	RingFull                     uint64 // refused for lack of room
 	CommitsFailed                uint64
 	Evicted                      uint64                         // mailboxes forgotten for lack of room
+	Traced, TracesSkipped        uint64                         // messages that left a trace; that came to nothing and left none, being too many
+	TailMissed                   uint64                         // entries that tails were too slow for
 	PagedIn                      uint64                         // letters read from the disk
 	Lapsed                       [len(record.Causes) + 1]uint64 // messages that will never be delivered, by cause
 }
@@ -51,6 +54,8 @@ type Stats struct {
 	Mailboxes   int
 	Pending     int           // messages that wait for their recipients, one a recipient
 	RingBytes   int64         // of memory that they take
+	Traces      int           // kept now
+	TraceBytes  int           // that they take
 	Oldest      time.Duration // how long the oldest has waited; up to a few seconds old
 	Generation  uint32
 	Stages      map[string]core.Tally // by metric label, over all generations
@@ -66,7 +71,7 @@ func (s *Shard) stats() Stats {
 		Connections: len(s.dir.byID),
 		Groups:      len(s.dir.groups),
 		QueuedBytes: s.queuedBytes(),
-		InFlight:    len(s.flights.slots) - len(s.flights.unused),
+		InFlight:    len(s.flights.slots) - len(s.flights.unused) - s.flights.waiting,
 		Mailboxes:   len(s.boxes),
 		Pending:     int(s.bounds.used),
 		RingBytes:   s.arena.InUse(),
@@ -76,6 +81,11 @@ func (s *Shard) stats() Stats {
 		Script:      s.pastScript,
 		TurnTime:    s.turnTime,
 		TurnLengths: s.turnLengths,
+	}
+	for _, r := range []*trace.Ring{s.tracer.sampled, s.tracer.ended} {
+		k := r.Kept()
+		st.Traces += k.Traces
+		st.TraceBytes += k.Bytes
 	}
 	for name, t := range s.pastStages {
 		st.Stages[name] = t
@@ -112,6 +122,8 @@ func (st *Stats) Add(other *Stats) {
 	st.Mailboxes += other.Mailboxes
 	st.Pending += other.Pending
 	st.RingBytes += other.RingBytes
+	st.Traces += other.Traces
+	st.TraceBytes += other.TraceBytes
 	st.Oldest = max(st.Oldest, other.Oldest)
 	st.Generation = max(st.Generation, other.Generation)
 	for name, t := range other.Stages {
@@ -200,6 +212,9 @@ func (c *Counts) add(o *Counts) {
 	c.CommitsFailed += o.CommitsFailed
 	c.Evicted += o.Evicted
 	c.PagedIn += o.PagedIn
+	c.Traced += o.Traced
+	c.TracesSkipped += o.TracesSkipped
+	c.TailMissed += o.TailMissed
 	for i := range c.Lapsed {
 		c.Lapsed[i] += o.Lapsed[i]
 	}
