@@ -1,0 +1,249 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core/reload"
+)
+
+// past is the content of a generation that was live. It stands in for the folder
+// that it came from, and for no other one.
+type past struct {
+	Saved time.Time         `json:"saved"` // when it went live last
+	Dir   string            `json:"dir"`   // absolute
+	Hash  [32]byte          `json:"hash"`
+	Files map[string][]byte `json:"files"`
+	// Bad is why it was taken back; "" for a good one.
+	Bad string `json:"bad,omitempty"`
+
+	number uint32 // in this life of the process; 0 for none
+}
+
+func (p *past) snapshot() reload.Snapshot {
+	return reload.Snapshot{Dir: p.Dir, Files: p.Files, Hash: p.Hash}
+}
+
+func (p *past) bytes() (n int) {
+	for _, text := range p.Files {
+		n += len(text)
+	}
+	return n
+}
+
+// The bounds on what is kept of former generations.
+const (
+	maxHistory   = 10
+	historyBytes = 32 << 20 // of scripts
+)
+
+// history is the generations of one scripts folder that were live, the newest
+// first. Where there is a data folder each is a file there.
+type history struct {
+	folder string // in the data folder; "" for none
+	dir    string // of the scripts
+
+	mu  sync.Mutex // guards what follows
+	all []*past
+	// foreign says that the data folder holds those of another scripts folder.
+	foreign string
+}
+
+// openHistory reads what the data folder has of the scripts folder dir.
+func openHistory(data, dir string) (*history, error) {
+	h := &history{dir: dir}
+	if data == "" {
+		return h, nil
+	}
+	h.folder = filepath.Join(data, "generations")
+	names, err := filepath.Glob(filepath.Join(h.folder, "*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("former generations: %w", err)
+	}
+	var errs []error
+	for _, name := range names {
+		p, err := readPast(name)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case p.Dir != dir:
+			h.foreign = p.Dir
+		default:
+			h.all = append(h.all, p)
+		}
+	}
+	slices.SortFunc(h.all, func(a, b *past) int { return b.Saved.Compare(a.Saved) })
+	return h, errors.Join(errs...)
+}
+
+func readPast(name string) (*past, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("former generation: %w", err)
+	}
+	p := &past{}
+	if err := json.Unmarshal(b, p); err != nil {
+		return nil, fmt.Errorf("former generation: %s: %w", name, err)
+	}
+	return p, nil
+}
+
+// good returns the newest generation that is good, other than that with the hash
+// but; nil if there is none.
+func (h *history) good(but [32]byte) *past {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.all {
+		if p.Bad == "" && p.Hash != but {
+			return p
+		}
+	}
+	return nil
+}
+
+// find returns the generation with this hash, or nil.
+func (h *history) find(hash [32]byte) *past {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.index(hash)
+}
+
+func (h *history) index(hash [32]byte) *past {
+	for _, p := range h.all {
+		if p.Hash == hash {
+			return p
+		}
+	}
+	return nil
+}
+
+// named returns the generation that an operator means: by its number, or by the
+// beginning of its hash.
+func (h *history) named(name string) (*past, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var found []*past
+	for _, p := range h.all {
+		if fmt.Sprint(p.number) == name && p.number > 0 {
+			return p, nil
+		}
+		if strings.HasPrefix(fmt.Sprintf("%x", p.Hash), strings.ToLower(name)) && len(name) >= 4 {
+			found = append(found, p)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, fmt.Errorf("there is no generation %q any more: GET /v1/generations lists those that are kept", name)
+	case 1:
+		return found[0], nil
+	}
+	return nil, fmt.Errorf("%d generations have a hash that begins with %q", len(found), name)
+}
+
+// wentLive notes that a snapshot is live under a number, and keeps it.
+func (h *history) wentLive(snap reload.Snapshot, number uint32) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.index(snap.Hash)
+	if p != nil {
+		h.all = slices.DeleteFunc(h.all, func(o *past) bool { return o == p })
+	} else {
+		p = &past{Dir: h.dir, Hash: snap.Hash, Files: snap.Files}
+	}
+	p.Saved, p.Bad, p.number = time.Now().UTC(), "", number
+	h.all = slices.Insert(h.all, 0, p)
+	return errors.Join(h.write(p), h.prune())
+}
+
+// takenBack notes why the generation with this hash is not live any more.
+func (h *history) takenBack(hash [32]byte, why string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.index(hash)
+	if p == nil {
+		return nil
+	}
+	p.Bad = why
+	return h.write(p)
+}
+
+// list is a copy of what is known of each, without the files.
+func (h *history) list() []past {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]past, len(h.all))
+	for i, p := range h.all {
+		all[i] = *p
+		all[i].Files = nil
+	}
+	return all
+}
+
+// prune forgets the oldest ones, and the last good one never.
+func (h *history) prune() error {
+	bytes, good := 0, false
+	var errs []error
+	kept := h.all[:0]
+	for i, p := range h.all {
+		bytes += p.bytes()
+		first := p.Bad == "" && !good
+		good = good || p.Bad == ""
+		if i < maxHistory && bytes <= historyBytes || first {
+			kept = append(kept, p)
+		} else if h.folder != "" {
+			errs = append(errs, os.Remove(h.path(p)))
+		}
+	}
+	clear(h.all[len(kept):])
+	h.all = kept
+	return errors.Join(errs...)
+}
+
+func (h *history) path(p *past) string {
+	return filepath.Join(h.folder, fmt.Sprintf("%x.json", p.Hash[:8]))
+}
+
+// write replaces the file of p, so that a crash leaves the old or the new one.
+func (h *history) write(p *past) error {
+	if h.folder == "" {
+		return nil
+	}
+	b, err := json.Marshal(p)
+	if err == nil {
+		err = os.MkdirAll(h.folder, 0o750)
+	}
+	if err != nil {
+		return fmt.Errorf("keep a generation: %w", err)
+	}
+	f, err := os.CreateTemp(h.folder, "*.tmp")
+	if err != nil {
+		return fmt.Errorf("keep a generation: %w", err)
+	}
+	defer os.Remove(f.Name()) // without effect after the rename
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), h.path(p))
+	}
+	if err != nil {
+		return fmt.Errorf("keep a generation: %w", err)
+	}
+	return nil
+}
+
+// lines splits an error into one line a problem.
+func lines(err error) []string {
+	var out []string
+	for _, l := range strings.Split(err.Error(), "\n") {
+		if l = strings.TrimSpace(l); l != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
