@@ -16,7 +16,6 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/journal"
-	"github.com/stratix-gateway/stratix/core/reload"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
 )
@@ -29,8 +28,18 @@ type Options struct {
 	Scripts string     // folder
 	Data    string     // folder; "" keeps nothing on disk
 	Files   journal.FS // file layer of the log; nil for the real one
-	// Load builds a generation from a snapshot of the scripts folder.
-	Load Loader
+	Load    Loader
+	Test    Tester // nil: there are no tests
+	Gate    Gate
+	Budget  int // Lua instructions of a message; what Load takes
+
+	ShadowMessages       int           // that a shadow run looks at, at the most
+	ShadowErrors         float64       // part of them that may newly fail
+	RecordBytes          int           // for what clients have sent of late
+	Canary               float64       // part of the clients that have a generation first; 0 for none
+	RollbackWindow       time.Duration // for which a generation is on trial; 0 for no trials
+	RollbackErrors       float64       // part of the messages that may fail, above that of the generation before
+	RollbackInstructions float64       // part of Budget that one message in 100 may take
 
 	Shards           int
 	Transport        string // server.Epoll or server.Goroutine
@@ -60,10 +69,6 @@ type Options struct {
 	Summary          time.Duration // period of the summary line; 0 for none
 	Log              *slog.Logger
 }
-
-// Loader builds a generation with the given number. Stages of previous, which
-// may be nil, are taken over where they are unchanged.
-type Loader func(snap reload.Snapshot, number uint32, env *core.Env, previous *core.Generation) (*core.Generation, error)
 
 // Gateway is one running gateway. Open makes it, Run serves until told to stop.
 type Gateway struct {
@@ -147,6 +152,7 @@ func (g *Gateway) start() error {
 		Sessions:     each(g.opt.Sessions),
 		SeenMessages: each(g.opt.SeenMessages),
 		SeenAge:      uint32(g.opt.SeenAge / time.Second),
+		RecordBytes:  g.opt.RecordBytes / g.opt.Shards,
 
 		SessionLifetime: int64(g.opt.SessionLifetime / time.Second),
 

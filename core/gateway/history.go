@@ -162,16 +162,17 @@ func (h *history) wentLive(snap reload.Snapshot, number uint32) error {
 	return errors.Join(h.write(p), h.prune())
 }
 
-// takenBack notes why the generation with this hash is not live any more.
-func (h *history) takenBack(hash [32]byte, why string) error {
+// takenBack notes why a snapshot is not live any more.
+func (h *history) takenBack(snap reload.Snapshot, why string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p := h.index(hash)
-	if p == nil {
-		return nil
+	p := h.index(snap.Hash)
+	if p == nil { // it was a canary
+		p = &past{Saved: time.Now().UTC(), Dir: h.dir, Hash: snap.Hash, Files: snap.Files}
+		h.all = slices.Insert(h.all, 0, p)
 	}
 	p.Bad = why
-	return h.write(p)
+	return errors.Join(h.write(p), h.prune())
 }
 
 // list is a copy of what is known of each, without the files.

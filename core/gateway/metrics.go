@@ -83,9 +83,17 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_script_panics_total", sum.Script.Panics)
 
 	sc := g.scripts.report()
-	for _, result := range []string{resultLive, resultUnchanged, resultRejected} {
+	for _, result := range results {
 		counter(fmt.Sprintf("stratix_reloads_total{result=%q}", result), sc.results[result])
 	}
+	for _, step := range sortedKeys(sc.steps) {
+		t := sc.steps[step]
+		counter(fmt.Sprintf("stratix_gate_steps_total{step=%q,result=\"ok\"}", step), t.passed)
+		counter(fmt.Sprintf("stratix_gate_steps_total{step=%q,result=\"failed\"}", step), t.failed)
+		p.counterFloat(fmt.Sprintf("stratix_gate_seconds_total{step=%q}", step), t.spent.Seconds())
+	}
+	gauge("stratix_scripts_warnings", len(sc.warnings))
+	gauge("stratix_canary", flag(sc.canary != nil))
 	gauge("stratix_generation", int(sc.generation))
 	p.gauge("stratix_generation_live_timestamp_seconds", float64(sc.since.UnixMilli())/1000)
 	gauge("stratix_scripts_rejected", flag(sc.last.Result == resultRejected))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/reload"
+	"github.com/stratix-gateway/stratix/core/shadow"
 )
 
 // scripts is the state of the scripts folder: what is live, and how the last
@@ -19,15 +20,18 @@ type scripts struct {
 	mu       sync.Mutex // held while a generation is built and made live
 	live     *core.Generation
 	snapshot reload.Snapshot // of the live generation
+	trial    *trial          // of the newest generation; nil when it has proved itself
 	first    reload.Snapshot // of the folder, as it was at the start
 	closed   bool            // nothing goes live any more
 	retired  sync.WaitGroup  // generations whose stages are still to be stopped
 
 	number atomic.Uint32 // of the last attempt to build a generation
+	past   *history
 
 	record sync.Mutex // guards what follows; taken for moments only
 	last   Attempt
 	result map[string]uint64 // attempts by result
+	steps  map[string]stepTally
 	leaves map[uint32]*departure
 	// Of the live generation:
 	generation uint32
@@ -35,7 +39,15 @@ type scripts struct {
 	hash       string
 	stages     []string
 	policy     bool
-	lastGood   bool // it stands in for a folder that did not load
+	lastGood   bool // it stands in for a folder that holds something else
+	warnings   []string
+	canary     *Canary
+}
+
+// stepTally counts the passages through one step of the gate.
+type stepTally struct {
+	passed, failed uint64
+	spent          time.Duration
 }
 
 // departure counts the shards that have not let a generation go.
@@ -46,66 +58,71 @@ type departure struct {
 
 // Attempt is one try to make the folder's content live.
 type Attempt struct {
-	At         time.Time `json:"at"`
-	Trigger    string    `json:"trigger"` // start, save, signal, api
-	Result     string    `json:"result"`  // live, unchanged, rejected
-	Generation uint32    `json:"generation"`
-	Millis     float64   `json:"millis"`
-	Problems   []string  `json:"problems,omitempty"`
+	At         time.Time      `json:"at"`
+	Trigger    string         `json:"trigger"` // start, save, signal, api, rollback
+	Result     string         `json:"result"`  // live, canary, unchanged, rejected, rolled_back
+	Generation uint32         `json:"generation"`
+	Millis     float64        `json:"millis"`
+	Steps      []Step         `json:"steps,omitempty"` // of the gate
+	Problems   []string       `json:"problems,omitempty"`
+	Warnings   []string       `json:"warnings,omitempty"`
+	Shadow     *shadow.Report `json:"shadow,omitempty"`
 }
 
 // The results of an attempt.
 const (
 	resultLive      = "live"
+	resultCanary    = "canary"
 	resultUnchanged = "unchanged"
 	resultRejected  = "rejected"
+	resultTakenBack = "rolled_back"
 )
+
+var results = []string{resultLive, resultCanary, resultUnchanged, resultRejected, resultTakenBack}
 
 // firstGeneration loads the scripts folder, or else the last good generation.
 func (g *Gateway) firstGeneration() (*core.Generation, error) {
 	sc := &g.scripts
-	sc.result = map[string]uint64{resultLive: 0, resultUnchanged: 0, resultRejected: 0}
-	sc.leaves = map[uint32]*departure{}
-	began := time.Now()
+	sc.result, sc.steps, sc.leaves = map[string]uint64{}, map[string]stepTally{}, map[uint32]*departure{}
 	snap, err := reload.Read(g.opt.Scripts)
 	if err != nil {
 		return nil, err
 	}
 	sc.first = snap
-	gen, err := g.build(snap)
-	if err == nil {
-		g.wentLive(gen, snap, "start", began)
-		return gen, nil
+	var historyErr error
+	if sc.past, historyErr = openHistory(g.opt.Data, g.dir); historyErr != nil {
+		g.log.Error("what was live before cannot be read back", "error", historyErr)
 	}
-	good, goodErr := readLastGood(g.opt.Data, g.dir)
-	if goodErr != nil {
-		if !errors.Is(goodErr, errNoLastGood) {
-			err = errors.Join(err, goodErr)
+	began := time.Now()
+	p := &passage{Attempt: Attempt{Trigger: "start"}}
+	was := sc.past.find(snap.Hash)
+	if was != nil && was.Bad != "" {
+		err = fmt.Errorf("the folder holds what was taken back: %s", was.Bad)
+	} else {
+		var gen *core.Generation
+		if gen, err = g.examine(p, snap); err == nil {
+			g.wentLive(gen, snap, p, began)
+			return gen, nil
+		}
+	}
+	good := sc.past.good(snap.Hash)
+	if good == nil {
+		if sc.past.foreign != "" {
+			err = errors.Join(err, fmt.Errorf("the last good generation in %s is of another folder (%s) and is not served", g.opt.Data, sc.past.foreign))
 		}
 		return nil, err
 	}
-	began = time.Now()
-	gen, goodErr = g.build(good.snapshot())
+	again := &passage{Attempt: Attempt{Trigger: "start"}}
+	gen, goodErr := g.examine(again, good.snapshot())
 	if goodErr != nil {
 		return nil, errors.Join(err, fmt.Errorf("the last good generation fails too: %w", goodErr))
 	}
 	g.log.Error("THE SCRIPTS FOLDER IS BROKEN: serving the last good generation instead; mend the folder and save",
 		"scripts", g.dir, "saved", good.Saved)
-	g.wentLive(gen, good.snapshot(), "start", began)
-	g.rejected(gen.Number-1, "start", began, err)
+	g.wentLive(gen, good.snapshot(), again, time.Now())
+	g.rejected(p, began, err)
 	sc.lastGood = true
 	return gen, nil
-}
-
-// build makes a generation and starts its new stages. The caller holds sc.mu or
-// is alone.
-func (g *Gateway) build(snap reload.Snapshot) (*core.Generation, error) {
-	sc := &g.scripts
-	gen, err := g.opt.Load(snap, sc.number.Add(1), g.env, sc.live)
-	if err != nil {
-		return nil, err
-	}
-	return gen, startStages(gen)
 }
 
 // Reload reads the scripts folder and makes its content live. trigger says who
@@ -118,7 +135,7 @@ func (g *Gateway) Reload(trigger string) error {
 	// by what the folder held before.
 	snap, err := reload.Read(g.opt.Scripts)
 	if err != nil {
-		g.rejected(sc.number.Load(), trigger, time.Now(), err)
+		g.rejected(&passage{Attempt: Attempt{Trigger: trigger, Generation: sc.number.Load()}}, time.Now(), err)
 		return err
 	}
 	return g.apply(snap, trigger)
@@ -134,36 +151,68 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 		return errClosed
 	}
 	began := time.Now()
-	if snap.Hash == sc.snapshot.Hash {
+	p := &passage{Attempt: Attempt{Trigger: trigger}}
+	switch t := sc.trial; {
+	case t != nil && t.canary && snap.Hash == t.snapshot.Hash:
+		g.unchanged(p, began, t.generation.Number, "scripts are unchanged: they are on trial")
+		return nil
+	case snap.Hash == sc.snapshot.Hash:
 		text := "scripts are unchanged"
 		if sc.report().last.Result == resultRejected {
 			text = "scripts are mended: the folder holds what is live"
 		}
+		g.endCanary()
 		sc.record.Lock()
 		sc.lastGood = false // the folder holds it too
 		sc.record.Unlock()
-		g.note(Attempt{Trigger: trigger, Result: resultUnchanged, Generation: sc.live.Number}, began)
-		g.log.Info(text, "generation", sc.live.Number, "trigger", trigger)
+		g.unchanged(p, began, sc.live.Number, text)
 		return nil
 	}
-	gen, err := g.build(snap)
+	gen, err := g.examine(p, snap)
 	if err != nil {
-		g.rejected(sc.number.Load(), trigger, began, err)
+		g.rejected(p, began, err)
 		return err
 	}
-	old := sc.live
-	gone := sc.expect(old.Number, g.opt.Shards)
-	g.shards.Swap(gen)
-	g.wentLive(gen, snap, trigger, began)
-	sc.retired.Go(func() {
-		<-gone
-		g.retire(old)
-	})
+	if g.opt.Canary > 0 && g.opt.RollbackWindow > 0 {
+		g.beginCanary(gen, snap, p, began)
+		return nil
+	}
+	g.swap(gen, snap, p, began)
 	return nil
 }
 
-// wentLive notes that a generation is live and keeps it as the last good one.
-func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, trigger string, began time.Time) {
+func (g *Gateway) unchanged(p *passage, began time.Time, number uint32, text string) {
+	p.Result, p.Generation = resultUnchanged, number
+	g.note(&p.Attempt, began)
+	g.log.Info(text, "generation", number, "trigger", p.Trigger)
+}
+
+// swap makes a generation live for all clients, and puts it on trial. The caller
+// holds sc.mu.
+func (g *Gateway) swap(gen *core.Generation, snap reload.Snapshot, p *passage, began time.Time) {
+	sc := &g.scripts
+	g.endCanary()
+	old := sc.live
+	base := g.shards.Toll(old.Number)
+	gone := sc.expect(old.Number, g.opt.Shards)
+	p.step("swap")
+	g.shards.Swap(gen)
+	p.end("ok", "")
+	g.wentLive(gen, snap, p, began)
+	g.beginTrial(&trial{generation: gen, snapshot: snap, base: base})
+	g.letGo(old, gone)
+}
+
+// letGo stops the stages of a generation when all shards have let it go.
+func (g *Gateway) letGo(old *core.Generation, gone <-chan struct{}) {
+	g.scripts.retired.Go(func() {
+		<-gone
+		g.retire(old)
+	})
+}
+
+// wentLive notes that a generation is live and keeps it.
+func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passage, began time.Time) {
 	sc := &g.scripts
 	sc.live, sc.snapshot = gen, snap
 	var stages []string
@@ -175,38 +224,63 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, trigger s
 	sc.record.Lock()
 	changed := policy != sc.policy || sc.generation == 0
 	sc.generation, sc.since, sc.stages, sc.hash, sc.policy = gen.Number, time.Now(), stages, hash, policy
-	sc.lastGood = false
+	sc.lastGood, sc.warnings = false, p.Warnings
 	sc.record.Unlock()
-	took := g.note(Attempt{Trigger: trigger, Result: resultLive, Generation: gen.Number}, began)
-	g.log.Info("scripts are live", "generation", gen.Number, "trigger", trigger, "took", took.String(), "stages", len(stages), "hash", hash)
+	p.Result, p.Generation = resultLive, gen.Number
+	took := g.note(&p.Attempt, began)
+	g.log.Info("scripts are live", "generation", gen.Number, "trigger", p.Trigger, "took", took.String(),
+		"stages", len(stages), "hash", hash, "gate", p.summary())
+	g.tellOddities(p)
 	if changed && !policy {
 		g.log.Warn("scripts have no on_policy hook: every client may send to every other and join every group",
 			"script", filepath.Join(g.dir, reload.Main))
 	}
-	if err := writeLastGood(g.opt.Data, g.dir, snap); err != nil {
-		g.log.Error("the last good generation was not kept on disk: a restart with broken scripts could not boot it", "error", err)
+	if err := sc.past.wentLive(snap, gen.Number); err != nil {
+		g.log.Error("the generation was not kept on disk: a restart with broken scripts could not boot it", "error", err)
 	}
 }
 
-// rejected notes that the attempt with this number failed, a log line for each
-// problem.
-func (g *Gateway) rejected(number uint32, trigger string, began time.Time, err error) {
-	problems := lines(err)
-	g.note(Attempt{Trigger: trigger, Result: resultRejected, Generation: number, Problems: problems}, began)
-	for _, p := range problems {
-		g.log.Error("scripts rejected: what is live stays", "problem", p, "trigger", trigger)
+// tellOddities logs the warnings, and in what a shadow run differs.
+func (g *Gateway) tellOddities(p *passage) {
+	for _, w := range p.Warnings {
+		g.log.Warn("scripts: this is odd, and stops nothing", "problem", w, "generation", p.Generation)
 	}
+	if p.Shadow != nil {
+		for _, line := range p.Shadow.Lines()[1:] {
+			g.log.Info("shadow run", "differs", line, "generation", p.Generation)
+		}
+	}
+}
+
+// rejected notes that an attempt failed, a log line for each problem.
+func (g *Gateway) rejected(p *passage, began time.Time, err error) {
+	p.Result, p.Problems = resultRejected, lines(err)
+	g.note(&p.Attempt, began)
+	for _, problem := range p.Problems {
+		g.log.Error("scripts rejected: what is live stays", "problem", problem, "trigger", p.Trigger, "gate", p.summary())
+	}
+	g.tellOddities(p)
 }
 
 // note records an attempt and returns how long it took.
-func (g *Gateway) note(a Attempt, began time.Time) time.Duration {
+func (g *Gateway) note(a *Attempt, began time.Time) time.Duration {
 	took := time.Since(began)
 	a.At, a.Millis = time.Now(), float64(took.Microseconds())/1000
 	sc := &g.scripts
 	sc.record.Lock()
 	defer sc.record.Unlock()
 	sc.result[a.Result]++
-	sc.last = a
+	for _, s := range a.Steps {
+		t := sc.steps[s.Name]
+		if s.Result == "ok" {
+			t.passed++
+		} else {
+			t.failed++
+		}
+		t.spent += time.Duration(s.Millis * float64(time.Millisecond))
+		sc.steps[s.Name] = t
+	}
+	sc.last = *a
 	return took
 }
 
@@ -219,7 +293,9 @@ func (g *Gateway) watchScripts(ctx context.Context) error {
 			defer g.scripts.mu.Unlock()
 			_ = g.apply(snap, "save") // noted there
 		},
-		func(err error) { g.rejected(g.scripts.number.Load(), "save", time.Now(), err) })
+		func(err error) {
+			g.rejected(&passage{Attempt: Attempt{Trigger: "save", Generation: g.scripts.number.Load()}}, time.Now(), err)
+		})
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("watch %s: %w", g.opt.Scripts, err)
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
@@ -34,8 +35,10 @@ type Status struct {
 		Hash       string    `json:"hash"`
 		Stages     []string  `json:"stages"`
 		Policy     bool      `json:"policy"`   // an on_policy hook decides who may send to whom
-		LastGood   bool      `json:"lastGood"` // it stands in for a folder that did not load at the start
-		Last       Attempt   `json:"last"`     // the last attempt to change it
+		LastGood   bool      `json:"lastGood"` // it stands in for a folder that did not load at the start, or was taken back
+		Warnings   []string  `json:"warnings,omitempty"`
+		Canary     *Canary   `json:"canary,omitempty"` // what a share of the clients has
+		Last       Attempt   `json:"last"`             // the last attempt to change it
 	} `json:"scripts"`
 }
 
@@ -70,6 +73,7 @@ func (g *Gateway) status() Status {
 	s := &st.Scripts
 	s.Folder, s.Generation, s.Since, s.Hash = g.dir, sc.generation, sc.since.UTC(), sc.hash
 	s.Stages, s.Policy, s.LastGood, s.Last = sc.stages, sc.policy, sc.lastGood, sc.last
+	s.Warnings, s.Canary = sc.warnings, sc.canary
 	return st
 }
 
@@ -83,6 +87,9 @@ type scriptsReport struct {
 	lastGood   bool
 	last       Attempt
 	results    map[string]uint64
+	steps      map[string]stepTally
+	warnings   []string
+	canary     *Canary
 }
 
 func (sc *scripts) report() scriptsReport {
@@ -90,10 +97,8 @@ func (sc *scripts) report() scriptsReport {
 	defer sc.record.Unlock()
 	r := scriptsReport{
 		generation: sc.generation, since: sc.since, hash: sc.hash, stages: sc.stages,
-		policy: sc.policy, lastGood: sc.lastGood, last: sc.last, results: map[string]uint64{},
-	}
-	for k, v := range sc.result {
-		r.results[k] = v
+		policy: sc.policy, lastGood: sc.lastGood, last: sc.last, results: maps.Clone(sc.result), steps: maps.Clone(sc.steps),
+		warnings: sc.warnings, canary: sc.canary,
 	}
 	return r
 }
@@ -148,6 +153,8 @@ func (g *Gateway) summarize(ctx context.Context) {
 		}
 		if sc.last.Result == resultRejected {
 			attrs = append(attrs, "scripts", "the last save was rejected")
+		} else if sc.last.Result == resultTakenBack {
+			attrs = append(attrs, "scripts", "the last save was taken back")
 		}
 		g.log.Info("summary", attrs...)
 		last, at = sum, now

@@ -7,28 +7,17 @@ package rehearse
 import (
 	"bytes"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/ruling"
+	"github.com/stratix-gateway/stratix/core/traffic"
 )
 
-// Input is one message as a client sent it. Its bytes are not changed.
-type Input struct {
-	From   string // the sender's ClientID
-	Remote netip.Addr
-	Time   int64 // when the gateway took it, in milliseconds since 1970
-	// ID, Data, Headers and To are as in core.Message.
-	ID, Data, Headers, To []byte
-	// Size is the length of the frame; 0 is that of a frame without white space.
-	Size     int
-	TTL      uint32
-	Priority uint8
-	Receipt  bool
-}
+// Input is one message as a client sent it.
+type Input = traffic.Input
 
 // Rehearsal runs messages through one program. The program is its own: no shard
 // runs it. One goroutine uses it at a time, but for Resume.

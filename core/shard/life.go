@@ -82,7 +82,7 @@ func (s *Shard) attach(cl *Client) {
 // greet runs the on_connect hook.
 func (s *Shard) greet(c *session) {
 	hello := core.Conn{Session: &c.Session}
-	if err := s.program.Hooks.Connect(&hello); err != nil {
+	if err := s.programOf(c).Hooks.Connect(&hello); err != nil {
 		s.count.HookErrors++
 		s.abandon(c, CloseRefused, "the gateway's on_connect hook failed", causeRefused)
 		return
@@ -96,7 +96,7 @@ func (s *Shard) greet(c *session) {
 		if !s.dir.join(c, g) {
 			s.count.HookErrors++
 			s.complain("on_connect joins more groups than a client may be in: the rest are left out",
-				"client", c.ID, "most", MaxGroups, "generation", s.program.Generation)
+				"client", c.ID, "most", MaxGroups, "generation", s.programOf(c).Generation)
 			break
 		}
 	}
@@ -128,7 +128,7 @@ func (s *Shard) retire(c *session, why cause) {
 	s.count.closed(why)
 	if c.hooked {
 		c.hooked = false
-		if err := s.program.Hooks.Disconnect(&c.Session, string(why)); err != nil {
+		if err := s.programOf(c).Hooks.Disconnect(&c.Session, string(why)); err != nil {
 			s.count.HookErrors++
 		}
 	}

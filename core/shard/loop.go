@@ -127,9 +127,7 @@ func (s *Shard) accept(p *parcel) {
 	case parcelAttach:
 		s.attach(p.client)
 	case parcelProgram:
-		s.retiring = append(s.retiring, s.program)
-		s.program = p.program
-		s.releasePrograms()
+		s.setProgram(p.program)
 	case parcelResume:
 		s.resumed(p.held)
 	case parcelInput:
@@ -186,6 +184,7 @@ func (s *Shard) advance(now time.Time) {
 		}
 		s.sweepOn()
 		s.thinBlanks()
+		s.recorder.Tick()
 		s.seen.expire(s.seconds())
 		if s.draining != nil {
 			s.stepDrain()

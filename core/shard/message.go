@@ -53,11 +53,13 @@ func (s *Shard) message(c *session, f *wire.Frame, size int) {
 	m.Size = size
 	m.Time = s.unixMillis
 	m.TTL, m.Priority, m.Receipt = f.TTL, f.Priority, f.Receipt
-	m.Own(s, core.Held{Program: s.program, Slot: c.slot, Serial: c.serial})
+	p := s.programOf(c)
+	m.Own(s, core.Held{Program: p, Slot: c.slot, Serial: c.serial})
+	s.recorder.Note(m)
 	if s.untraced--; s.untraced == 0 {
 		s.sample(m)
 	}
-	v, err := s.runStages(s.program.Pipeline, m, false)
+	v, err := s.runStages(p.Pipeline, m, false)
 	s.conclude(c, m, v, err)
 }
 
@@ -82,6 +84,9 @@ func (s *Shard) runStages(p *core.Pipeline, m *core.Message, again bool) (v core
 // conclude does what the pipeline decided. c is nil when the sender left while
 // the message was held.
 func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error) {
+	if v != core.Hold || err != nil {
+		m.Held().Program.Toll.Count(m.Instructions, err != nil)
+	}
 	switch {
 	case err != nil:
 		s.count.Failed++
@@ -227,7 +232,7 @@ func (s *Shard) ackSelf(c *session, m *core.Message) {
 
 // membership handles type 8 and 9 frames: all of the groups or none.
 func (s *Shard) membership(c *session, f *wire.Frame) {
-	groups, refusal := s.reader.Groups(&c.Session, f, s.program)
+	groups, refusal := s.reader.Groups(&c.Session, f, s.programOf(c))
 	if refusal == nil && f.Type == wire.TypeJoin && !s.dir.joinAll(c, groups) {
 		refusal = ruling.TooManyGroups
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stratix-gateway/stratix/core/journal"
 	"github.com/stratix-gateway/stratix/core/record"
 	"github.com/stratix-gateway/stratix/core/ruling"
+	"github.com/stratix-gateway/stratix/core/traffic"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
 
@@ -40,6 +41,8 @@ type Options struct {
 	TraceEvery int // of so many messages one leaves a trace; 0 for none
 	TraceBytes int // of a shard for traces
 	TraceData  int // bytes of the data that a trace shows
+
+	RecordBytes int // that a shard keeps of what clients have sent
 
 	Log *slog.Logger
 	// Released is called when a shard has let a generation go: it is no longer
@@ -80,6 +83,8 @@ type Shard struct {
 	untraced int // messages until the next that may get a trace; below 1 for none
 	tracer   tracer
 	program  *core.Program
+	canary   canary
+	recorder traffic.Recorder
 	retiring []*core.Program // not live any more, with messages still held
 
 	// What is kept.
@@ -193,6 +198,7 @@ func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *c
 	s := &Shard{
 		index: index, opt: opt, seed: seed, poll: poll, program: program,
 		dir:        newDirectory(),
+		recorder:   traffic.NewRecorder(opt.RecordBytes, recordTick),
 		buf:        make([]byte, readBytes),
 		frames:     frame.NewReader(frame.Config{MaxMessage: opt.MaxMessage}),
 		deflater:   frame.NewDeflater(),

@@ -90,7 +90,7 @@ func (s *Shard) stats() Stats {
 	for name, t := range s.pastStages {
 		st.Stages[name] = t
 	}
-	for _, p := range slices.Concat(s.retiring, []*core.Program{s.program}) {
+	for _, p := range slices.Concat(s.retiring, s.programs()) {
 		addStages(st.Stages, p)
 		addScript(&st.Script, p)
 	}

@@ -230,7 +230,7 @@ func (s *Shard) answered(number uint64, told bool, n wire.Counts, stored, status
 // traceFault writes down a frame of c that is no message.
 func (s *Shard) traceFault(c *session, f *wire.Frame, why *wire.Fault, size int) {
 	m := &s.tracer.brief
-	m.From, m.ID, m.Time, m.Size, m.Generation = &c.Session, f.ID, s.unixMillis, size, s.program.Generation
+	m.From, m.ID, m.Time, m.Size, m.Generation = &c.Session, f.ID, s.unixMillis, size, s.programOf(c).Generation
 	s.decided(m, trace.Decision{Outcome: trace.Malformed, Code: why.Code, Reason: why.Text})
 	*m = core.Message{}
 }
