@@ -98,7 +98,8 @@ func (c *Checker) violated(rule string, m *message, client, format string, args 
 func (c *Checker) Enter(e *Event) {
 	switch e.Kind {
 	case Opened:
-		c.recipient(e.Client).plain = e.Plain
+		r := c.recipient(e.Client)
+		r.plain, r.opened = e.Plain, e.At
 	case Closed:
 		c.closed(e)
 	case Sent:

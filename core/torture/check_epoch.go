@@ -6,6 +6,9 @@ import "time"
 type epoch struct {
 	name  string
 	began time.Duration
+	// asked is when the connection was made on which the client learned of it: it
+	// may read the answer late, when the process that gave it is gone.
+	asked time.Duration
 	from  uint64 // its first seq is behind it
 	start uint64 // the first seq of the current view is behind it
 	last  uint64 // the highest seq that anybody spoke of
@@ -67,7 +70,7 @@ func (c *Checker) greeted(e *Event) {
 		}
 	}
 	r.epochs = append(r.epochs, &epoch{
-		name: e.Epoch, began: e.At, from: e.Seq, start: e.Seq, last: max(e.Seq, e.Last),
+		name: e.Epoch, began: e.At, asked: r.opened, from: e.Seq, start: e.Seq, last: max(e.Seq, e.Last),
 		got: map[uint64]*reception{}, gaps: map[uint64]gap{},
 	})
 }
@@ -94,9 +97,9 @@ func (c *Checker) checkRenewal(r *recipient, e *Event) {
 		return
 	}
 	// The gateway began it at the start before the client learned of it.
-	since := lastBefore(c.faults.kills, ep.began)
+	since := lastBefore(c.faults.kills, ep.asked)
 	if between(c.faults.flips, since, e.At) ||
-		c.faults.during(faultWeak, since, e.At) && between(c.faults.kills, ep.began, e.At) {
+		c.faults.during(faultWeak, since, e.At) && between(c.faults.kills, ep.asked, e.At) {
 		return
 	}
 	first := uint64(0)

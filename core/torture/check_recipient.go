@@ -6,9 +6,10 @@ import "time"
 type recipient struct {
 	name        string
 	plain       bool
-	mayExpire   bool // a message with a ttl was sent to it
-	mayConflate bool // one with a key was
-	forgot      bool // its next hello names no epoch
+	opened      time.Duration // when it connected last
+	mayExpire   bool          // a message with a ttl was sent to it
+	mayConflate bool          // one with a key was
+	forgot      bool          // its next hello names no epoch
 	epochs      []*epoch
 	acked       settled    // in the current epoch, on the present connection
 	owed        []*owing   // receipts for what it gets; also some that are not owed any more

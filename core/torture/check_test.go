@@ -355,6 +355,13 @@ func TestEverySeqComesOrIsNamed(t *testing.T) {
 	broken(t, "an epoch of which no seq was given", begun().fault(FaultKill, "").hello("r", "f", 0, 0, false))
 	broken(t, "an epoch with seqs in memory",
 		two().fault(faultWeak, "on").fault(FaultKill, "").hello("r", "f", 0, 0, false))
+	learned := func(first, then Event) *story {
+		return new(story).hello("q", "e", 0, 0, false).fault(faultWeak, "on").add(first).add(then).
+			hello("r", "e", 0, 0, false).sent("a").queued("a").got("r", "a", 1).hello("r", "f", 0, 0, false)
+	}
+	opened, kill := Event{Kind: Opened, Client: "r"}, Event{Kind: Fault, Code: FaultKill}
+	broken(t, "an epoch of a process that is gone when its answer is read", learned(opened, kill))
+	broken(t, "an epoch of a process that is not", learned(kill, opened), RuleSeq)
 	broken(t, "recovered into another epoch", two().hello("r", "f", 1, 1, true), RuleSeq)
 	broken(t, "an epoch a second time", flipped().hello("r", "f", 0, 0, false).hello("r", "e", 0, 0, false), RuleSeq)
 	broken(t, "a seq for two messages", two().sent("b").queued("b").got("r", "b", 1), RuleSeq)
