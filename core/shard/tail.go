@@ -39,8 +39,7 @@ type Tail struct {
 // feed is a shard's side of a tail.
 type feed struct {
 	*Tail
-	out     []byte // of this turn, and of those before that found no room
-	entries uint64 // in out
+	out []byte // of this turn, and of those before that found no room
 }
 
 // add adds one entry, or counts it as missed.

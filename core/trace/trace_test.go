@@ -19,9 +19,9 @@ func message() *core.Message {
 	m.ID = []byte(`"m-\u0031"`)
 	m.Generation, m.Instructions, m.Priority, m.Storage = 3, 42, 5, core.StorageDisk
 	first := core.Look{Data: []byte(`{"a":1,"token":"t0k"}`), Headers: []byte(`{"auth":"x"}`)}
-	edited, routed := first, first
+	edited := first
 	edited.Data, edited.Headers = m.Data, nil
-	routed = edited
+	routed := edited
 	routed.Targets, routed.Priority, routed.Storage = 1, 5, core.StorageDisk
 	m.Trace = &core.Trace{First: first, Steps: []core.Step{
 		{Stage: "main.lua:2", Verdict: core.Next, Spent: 1500, Instructions: 42, After: edited},
