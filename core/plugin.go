@@ -30,7 +30,8 @@ type Env struct {
 	Log *slog.Logger
 	// ReadFile reads a file of the scripts folder as the generation has it.
 	ReadFile func(name string) ([]byte, error)
-	// Ring is the bounds of what the gateway keeps; nil in a check.
+	// Ring is the bounds of what the gateway keeps; in a check and in a test they
+	// bound nothing of a gateway's, or it is nil.
 	Ring *Ring
 	// Disk changes the settings of the gateway's log; nil in a check. It returns
 	// an error when the gateway has no data folder.

@@ -276,7 +276,8 @@ func TestSeedsMakeRandomNumbersRepeat(t *testing.T) {
 		}
 		return string(m.Effects.Replies[0])
 	}
-	if draw(7) != draw(7) || draw(7) == draw(8) || draw(0) == draw(0) {
+	first, again := draw(7), draw(7)
+	if one, other := draw(0), draw(0); first != again || first == draw(8) || one == other {
 		t.Error("a seed does not decide alone")
 	}
 }

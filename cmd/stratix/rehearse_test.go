@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stratix-gateway/stratix/core/frame"
 	"github.com/stratix-gateway/stratix/core/rehearse"
 	"github.com/stratix-gateway/stratix/lua"
 )
@@ -29,6 +32,9 @@ local verbs = {
   boom = function(msg) msg:nothing() end,
   set = function(msg, v) msg:set("data.set", v) msg:set("headers.h", v) end,
   store = function(msg, v) msg:store(v) end,
+  oldest = function(msg) msg:overflow("drop_oldest") end,
+  latest = function(msg, v) msg:overflow("conflate", v) end,
+  prio = function(msg, v) msg:priority(v) end,
 }
 pipeline {
   function(msg)
@@ -63,7 +69,8 @@ func (f *frames) next() string {
 	}
 	step := func() string {
 		return f.pick(`["to","a"]`, `["to",["b","c","nobody"]]`, `["prefix","b"]`, `["group","all"]`, `["group","few"]`, `["sender"]`,
-			`["reply",1]`, `["join","few"]`, `["leave","few"]`, `["drop","enough"]`, `["reject","way"]`, `["boom"]`, `["set","x"]`, `["store","none"]`)
+			`["reply",1]`, `["join","few"]`, `["leave","few"]`, `["drop","enough"]`, `["reject","way"]`, `["boom"]`, `["set","x"]`, `["store","none"]`,
+			`["oldest"]`, `["latest","k"]`, `["latest",1]`, `["prio",4]`)
 	}
 	id := fmt.Sprintf(`"messageId":"m%d",`, f.n)
 	if f.IntN(8) == 0 {
@@ -94,7 +101,7 @@ func TestARehearsalIsLikeTheGateway(t *testing.T) {
 			w := newWorld(t, script)
 			real, made := map[string]*wsClient{}, map[string]*rehearse.Client{}
 			names := []string{"a", "b", "c"}
-			for _, name := range names {
+			connect := func(name string) {
 				c, err := dialWS(g.Addr().String(), name)
 				if err != nil {
 					t.Fatal(err)
@@ -103,9 +110,26 @@ func TestARehearsalIsLikeTheGateway(t *testing.T) {
 				real[name] = c
 				made[name] = w.Connect(rehearse.Arrival{ID: name, Remote: netip.MustParseAddr("127.0.0.1")})
 			}
+			for _, name := range names {
+				connect(name)
+			}
 			draw := &frames{Rand: rand.New(rand.NewPCG(1, 2))}
-			for range 600 {
+			for range 2000 {
 				from, frame := draw.pick(names...), draw.next()
+				switch {
+				case real[from] == nil && draw.IntN(8) > 0:
+					continue
+				case real[from] == nil: // it has left, and comes back
+					connect(from)
+					for _, name := range names {
+						compare(t, name+", after "+from+" has come back", real[name], made[name])
+					}
+				case draw.IntN(20) == 0:
+					real[from].leave(t)
+					made[from].Close()
+					real[from] = nil
+					continue
+				}
 				if err := real[from].send(frame); err != nil {
 					t.Fatal(err)
 				}
@@ -115,6 +139,9 @@ func TestARehearsalIsLikeTheGateway(t *testing.T) {
 				}
 			}
 			for _, name := range names { // and nothing else
+				if real[name] == nil {
+					continue
+				}
 				made[name].Send([]byte(`{"type":4}`))
 				if err := real[name].send(`{"type":4}`); err != nil {
 					t.Fatal(err)
@@ -125,6 +152,7 @@ func TestARehearsalIsLikeTheGateway(t *testing.T) {
 	}
 	f("")
 	f("stage.ring {}, ")
+	f("stage.ring { client_messages = 3, sender_messages = 7 }, ")
 	f(`stage.disk { sync = "commit" }, stage.ring {}`)
 }
 
@@ -146,6 +174,9 @@ var timeOf = regexp.MustCompile(`"ts":\d+`)
 func compare(t *testing.T, what string, real *wsClient, made *rehearse.Client) {
 	t.Helper()
 	for _, want := range made.Frames {
+		if real == nil {
+			t.Fatalf("%s: it is gone; the rehearsal sent %s", what, want)
+		}
 		got, err := real.next()
 		if err != nil {
 			t.Fatalf("%s: %v; the rehearsal sent %s", what, err, want)
@@ -156,4 +187,16 @@ func compare(t *testing.T, what string, real *wsClient, made *rehearse.Client) {
 		}
 	}
 	made.Frames = nil
+}
+
+// leave ends the connection and waits until the gateway has taken that.
+func (c *wsClient) leave(t *testing.T) {
+	t.Helper()
+	if _, err := c.conn.Write(frame.AppendMasked(nil, frame.OpClose, [4]byte{7, 1, 9, 3}, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := c.next(); !errors.Is(err, io.EOF) {
+		t.Fatalf("at the end came %s, %v", text, err)
+	}
+	c.conn.Close()
 }

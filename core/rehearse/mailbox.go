@@ -114,7 +114,7 @@ func (w *World) keep(r *Result, letter *record.Letter, to string, body []byte) {
 		}
 	}
 	switch {
-	case r.before+int64(len(r.copies)) >= w.ring.SenderMessages.Load():
+	case w.waiting[letter.From]-int64(len(r.Waiting()))+int64(len(r.copies)) >= w.ring.SenderMessages.Load():
 		r.refused(faultSender)
 		return
 	case !w.fits(b, letter):

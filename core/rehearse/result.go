@@ -28,7 +28,6 @@ type Result struct {
 	owed    bool   // ... and the message has to wait: a second answer follows
 	copies  []*letterCopy
 	again   []*letterCopy // of an earlier message with the same messageId
-	before  int64         // how many of its sender waited before it
 	counts  wire.Counts   // as first told
 	fault   fault         // why a recipient was refused
 	nobody  bool          // has got it or will

@@ -79,7 +79,6 @@ func (w *World) route(r *Result) {
 	}
 	body := wire.AppendBody(nil, m)
 	many := len(d.Targets) > 1 || d.Targets[0].Kind == core.ToPrefix || d.Targets[0].Kind == core.ToGroup
-	r.before = w.waiting[c.ID]
 	given := map[string]bool{}
 	once := func(id string) bool {
 		first := !given[id]
@@ -100,15 +99,15 @@ func (w *World) route(r *Result) {
 		some = true
 		for _, id := range w.recipients(t, kept) {
 			switch {
+			case !kept && w.clients[id] == nil:
+				r.counts.Offline++ // each time that it is named
 			case !once(id):
 			case kept:
 				w.keep(r, letter, id, body)
-			case w.clients[id] != nil:
+			default:
 				w.give(w.clients[id], body)
 				r.copies = append(r.copies, &letterCopy{to: id, state: Delivered})
 				r.counts.Delivered++
-			default:
-				r.counts.Offline++
 			}
 		}
 	}

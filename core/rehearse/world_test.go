@@ -1,6 +1,7 @@
 package rehearse_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -55,8 +56,7 @@ func TestADisconnectIsToldOnceAndWithItsReason(t *testing.T) {
 		a.Close()
 		var all []string
 		for _, err := range w.HookErrors {
-			var cause interface{ Unwrap() error } = err.(*core.Rejection)
-			all = append(all, strings.TrimPrefix(cause.Unwrap().Error(), "main.lua:2: "))
+			all = append(all, strings.TrimPrefix(errors.Unwrap(err).Error(), "main.lua:2: "))
 		}
 		w.want("reasons", strings.Join(all, ", "), want)
 	}
@@ -73,7 +73,7 @@ func TestTicksComeOnceASecond(t *testing.T) {
 		w.Advance(d, nil)
 		var all []string
 		for _, err := range w.HookErrors {
-			all = append(all, strings.TrimPrefix(err.(*core.Rejection).Cause.Error(), "main.lua:2: "))
+			all = append(all, strings.TrimPrefix(errors.Unwrap(err).Error(), "main.lua:2: "))
 		}
 		return strings.Join(all, ", ")
 	}
