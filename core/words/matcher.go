@@ -61,11 +61,11 @@ type Match struct {
 }
 
 // Find returns the first word at or behind the byte from: of those that begin
-// first the longest. visited counts candidates that were looked at, for a caller
-// that bounds the work; each byte behind from is looked at once.
-func (m *Matcher) Find(text string, from int) (found Match, ok bool, visited int) {
+// first the longest. work counts the runes and the candidates that were looked at,
+// for a caller that bounds it.
+func (m *Matcher) Find(text string, from int) (found Match, ok bool, work int) {
 	state, runes := int32(0), 0 // read so far
-	best, bestRune := Match{}, 0
+	best, bestRune, visited := Match{}, 0, 0
 	for i := from; i < len(text); {
 		b := text[i]
 		if state == 0 && b < utf8.RuneSelf && !ok {
@@ -82,7 +82,7 @@ func (m *Matcher) Find(text string, from int) (found Match, ok bool, visited int
 		runes++
 		at := &m.nodes[state]
 		if ok && runes-int(at.depth) > bestRune {
-			return best, true, visited // what begins at best or before has ended
+			return best, true, runes + visited // what begins at best or before has ended
 		}
 		if at.word < 0 && at.shorter == 0 || m.options.Whole && !borderBefore(text, i) {
 			continue
@@ -105,7 +105,7 @@ func (m *Matcher) Find(text string, from int) (found Match, ok bool, visited int
 			break
 		}
 	}
-	return best, ok, visited
+	return best, ok, runes + visited
 }
 
 // step is where a rune leads.
