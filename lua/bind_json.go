@@ -46,6 +46,18 @@ func (in *instance) array(L *glua.LState) int {
 	return 1
 }
 
+// env is stratix.env(name): an environment variable that the gateway was told to
+// show to scripts, or nil where it is not set. What it holds is never logged.
+func (in *instance) env(L *glua.LState) int {
+	name := argString(L, 1, "stratix.env", "the name of a variable")
+	value, allowed := in.load.shared.environment[name]
+	if !allowed {
+		L.RaiseError("stratix.env: scripts may not read %.64q; start the gateway with --script-env and this name among its names", name)
+	}
+	L.Push(value)
+	return 1
+}
+
 // now is stratix.now(): milliseconds since 1970.
 func (in *instance) now(L *glua.LState) int {
 	L.Push(glua.LNumber(time.Now().UnixMilli()))

@@ -25,8 +25,11 @@ type Options struct {
 	// Env is lent to the stages, except for ReadFile: that reads the scripts
 	// folder as this generation has it; what a stage reads while it opens is
 	// part of what it was opened from. nil lends the log and the number of
-	// shards only.
+	// shards only. stratix.kv and the metrics of scripts are its State of these
+	// names; without it the generation has its own.
 	Env *core.Env
+	// ScriptEnv names the environment variables that scripts may read.
+	ScriptEnv []string
 	// Previous is the live generation or nil. A stage that was opened from the
 	// same settings and files is taken over from it.
 	Previous *core.Generation
@@ -37,13 +40,15 @@ type Options struct {
 	OnScriptError func(stage string, e *ScriptError)
 }
 
-// load is what the VMs of one generation have in common. It does not change.
+// load is what the VMs of one generation have in common. It does not change, but
+// for what shared guards.
 type load struct {
 	number  uint32
 	budget  int
 	src     Sources
 	main    *Chunk
 	modules *modules
+	shared  *shared
 	log     *slog.Logger
 	onError func(stage string, e *ScriptError)
 }
@@ -53,7 +58,7 @@ type load struct {
 // stages of its pipeline. It starts nothing. An error is Problems wherever the
 // place is known.
 func Load(src Sources, opt Options) (*core.Generation, error) {
-	l := &load{number: opt.Number, budget: opt.Budget, src: src, log: opt.Log, onError: opt.OnScriptError}
+	l := &load{number: opt.Number, budget: opt.Budget, src: src, log: opt.Log, onError: opt.OnScriptError, shared: newShared(opt)}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
@@ -81,6 +86,7 @@ func Load(src Sources, opt Options) (*core.Generation, error) {
 		}
 		gen.Programs = append(gen.Programs, l.program(in, labels, gen.Stages))
 	}
+	gen.Stages = l.withMetrics(gen.Stages)
 	return gen, nil
 }
 
@@ -107,7 +113,7 @@ func (l *load) instance(shard int, muted bool) (*instance, error) {
 	in := &instance{
 		load: l, shard: shard, muted: muted, loading: true,
 		boxes: newBoxes(), parser: wire.NewParser(),
-		paths: map[string]*path{}, headers: map[string]*path{},
+		paths: map[string]*path{}, headers: map[string]*path{}, ttls: map[string]int64{},
 	}
 	in.encoder.in = in
 	v := newVM(vmOptions{Budget: l.budget, Require: l.modules.find, Log: in.write, Open: in.install})

@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 )
 
+// State is the name of the gateway's Store in core.Env.State.
+const State = "kv"
+
 // Bounds on one entry, in bytes.
 const (
 	MaxKey   = 256
