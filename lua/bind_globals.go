@@ -69,15 +69,23 @@ func (in *instance) install(v *vm) {
 	L.SetGlobal("stage", v.seal(in.stageTable(L)))
 	L.SetGlobal("stratix", in.stratixTable())
 	L.SetGlobal("log", in.sealedLibrary("function of log", in.logFunctions(), nil))
-	L.SetGlobal("json", in.sealedLibrary("function of json", functions{"encode": in.jsonEncode, "decode": in.jsonDecode}, nil))
+	L.SetGlobal("json", in.sealedLibrary("function of json", in.jsonFunctions(), nil))
 }
+
+// stratixFunctions are the functions of stratix itself.
+func (in *instance) stratixFunctions() functions {
+	return functions{
+		"now": in.now, "array": in.array, "env": in.env,
+		"words": in.newWords, "re": in.newExpression, "prefix": in.newPrefixes,
+	}
+}
+
+// stratixValues are what else is in stratix.
+var stratixValues = []string{"null", "shard", "generation", "kv", "metric"}
 
 // stratixTable makes the global stratix.
 func (in *instance) stratixTable() *glua.LTable {
-	return in.sealedLibrary("field of stratix", functions{
-		"now": in.now, "array": in.array, "env": in.env,
-		"words": in.newWords, "re": in.newExpression, "prefix": in.newPrefixes,
-	}, map[string]glua.LValue{
+	return in.sealedLibrary("field of stratix", in.stratixFunctions(), map[string]glua.LValue{
 		"null":       in.null,
 		"shard":      glua.LNumber(in.shard),
 		"generation": glua.LNumber(in.load.number),

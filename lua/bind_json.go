@@ -7,6 +7,10 @@ import (
 	glua "github.com/yuin/gopher-lua"
 )
 
+func (in *instance) jsonFunctions() functions {
+	return functions{"encode": in.jsonEncode, "decode": in.jsonDecode}
+}
+
 // jsonEncode is json.encode(value): the value as JSON text.
 func (in *instance) jsonEncode(L *glua.LState) int {
 	if L.GetTop() == 0 {

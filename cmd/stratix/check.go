@@ -14,6 +14,8 @@ import (
 type checkCmd struct {
 	Dir    string `arg:"" help:"Scripts folder (${default})." default:"scripts/routes" env:"STRATIX_SCRIPTS"`
 	Budget int    `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET"`
+
+	ScriptEnv []string `help:"${script_env_help}" placeholder:"NAME" env:"STRATIX_SCRIPT_ENV"`
 }
 
 // Help is shown by stratix check --help.
@@ -24,6 +26,7 @@ a misspelled verb inside of one shows when a message reaches it.
 
 Examples:
   stratix check
+  stratix check --script-env ORDERS_URL,API_KEY /etc/stratix/routes
   stratix check new/ && rsync -a --delete new/ /etc/stratix/routes/`
 }
 
@@ -32,7 +35,7 @@ func (c *checkCmd) Validate() error {
 	if c.Budget <= 0 {
 		return errors.New("--budget must be positive")
 	}
-	return nil
+	return badVariable(c.ScriptEnv)
 }
 
 func (c *checkCmd) Run() error {
@@ -48,7 +51,7 @@ func (c *checkCmd) Run() error {
 		}
 		return states[name]
 	}}
-	gen, err := loader(c.Budget, log)(snap, 1, env, nil)
+	gen, err := loader(c.Budget, c.ScriptEnv, log)(snap, 1, env, nil)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/gateway"
+	"github.com/stratix-gateway/stratix/core/kv"
 	"github.com/stratix-gateway/stratix/core/reload"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
@@ -45,6 +46,8 @@ type serveCmd struct {
 	DedupWindow      time.Duration `help:"Time for which a messageId that comes again is known." default:"10m" env:"STRATIX_DEDUP_WINDOW" group:"Limits"`
 	DedupMessages    int           `help:"Deliveries that are known at the most, for that." default:"400000" env:"STRATIX_DEDUP_MESSAGES" group:"Limits"`
 	Budget           int           `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET" group:"Limits"`
+	KvEntries        int           `help:"Values that scripts share with stratix.kv." default:"100000" env:"STRATIX_KV_ENTRIES" group:"Limits"`
+	KvBytes          core.Bytes    `help:"Their keys and strings, and 64 bytes for each." default:"16MiB" env:"STRATIX_KV_BYTES" group:"Limits"`
 
 	Origins      []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
 	InsecureOpen bool       `help:"It is meant that anybody who reaches the address may connect under any ClientID." env:"STRATIX_INSECURE_OPEN" group:"Clients"`
@@ -53,6 +56,7 @@ type serveCmd struct {
 
 	Shards       int           `help:"Event loops; 0 for one a processor." default:"0" env:"STRATIX_SHARDS" group:"Running"`
 	Transport    string        `help:"How sockets are served: ${enum}. 'auto' is epoll where there is one." enum:"auto,epoll,goroutine" default:"auto" env:"STRATIX_TRANSPORT" group:"Running"`
+	ScriptEnv    []string      `help:"${script_env_help}" placeholder:"NAME" env:"STRATIX_SCRIPT_ENV" group:"Running"`
 	DrainTimeout time.Duration `help:"Time to let the clients go after SIGTERM." default:"10s" env:"STRATIX_DRAIN_TIMEOUT" group:"Running"`
 	Summary      time.Duration `help:"Period of the summary line in the log; 0 for none." default:"30s" env:"STRATIX_SUMMARY" group:"Running"`
 	LogFormat    string        `help:"${enum}." enum:"text,json" default:"text" env:"STRATIX_LOG_FORMAT" group:"Running"`
@@ -67,6 +71,7 @@ The admin address has /v1/status and POST /v1/reload too.
 Examples:
   stratix serve
   stratix serve --listen 127.0.0.1:9000 --scripts /etc/stratix/routes --data /var/lib/stratix
+  stratix serve --script-env ORDERS_URL,API_KEY
   STRATIX_LOG_FORMAT=json stratix serve --admin unix:/run/stratix/admin.sock
 
 Signals: SIGHUP loads the scripts again. SIGTERM and SIGINT let the clients go and exit with 0;
@@ -88,10 +93,13 @@ func (c *serveCmd) Validate() error {
 		positive("queue-bytes", c.QueueBytes > 0), positive("budget", c.Budget > 0), positive("drain-timeout", c.DrainTimeout > 0),
 		positive("window", c.Window > 0), positive("ack-timeout", c.AckTimeout > 0), positive("session-lifetime", c.SessionLifetime > 0),
 		positive("max-sessions", c.MaxSessions > 0), positive("dedup-window", c.DedupWindow > 0), positive("dedup-messages", c.DedupMessages > 0),
+		positive("kv-entries", c.KvEntries > 0), positive("kv-bytes", c.KvBytes > 0),
 	)
 	switch {
 	case err != nil:
 		return err
+	case badVariable(c.ScriptEnv) != nil:
+		return badVariable(c.ScriptEnv)
 	case c.Listen == "":
 		return errors.New("--listen must not be empty: it would be a random port on every address; write HOST:PORT or unix:PATH")
 	case c.Admin == "":
@@ -192,7 +200,7 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 	opt := gateway.Options{
 		Version: version,
 		Listen:  c.Listen, Admin: c.Admin, Scripts: c.Scripts, Data: c.Data,
-		Load:   loader(c.Budget, log),
+		Load:   loader(c.Budget, c.ScriptEnv, log),
 		Shards: c.Shards, Transport: c.Transport,
 		MaxConnections: c.MaxConnections, MaxPerAddress: c.MaxPerAddress,
 		MaxMessage: int(c.MaxMessage), HandshakeTimeout: c.HandshakeTimeout, StallTimeout: c.MessageTimeout,
@@ -200,6 +208,7 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 		QueueBytes: int(c.QueueBytes), QueuePolicy: policy,
 		Window: c.Window, AckTimeout: c.AckTimeout, Sessions: c.MaxSessions, SessionLifetime: c.SessionLifetime,
 		SeenMessages: c.DedupMessages, SeenAge: c.DedupWindow,
+		KV:      kv.Limits{Entries: c.KvEntries, Bytes: int(c.KvBytes)},
 		Deflate: c.Deflate, DeflateAbove: int(c.DeflateAbove),
 		Origins: c.Origins, InsecureOpen: c.InsecureOpen, Summary: c.Summary, Log: log,
 	}
@@ -218,12 +227,22 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 	return opt, nil
 }
 
+// badVariable says which of the names cannot be one of an environment variable.
+func badVariable(names []string) error {
+	for _, name := range names {
+		if name == "" || strings.ContainsAny(name, "= \t\x00") {
+			return errors.New("--script-env takes names of environment variables, without values: NAME,OTHER")
+		}
+	}
+	return nil
+}
+
 // loader is how the gateway turns a snapshot of the scripts folder into a
 // generation.
-func loader(budget int, log *slog.Logger) gateway.Loader {
+func loader(budget int, scriptEnv []string, log *slog.Logger) gateway.Loader {
 	return func(snap reload.Snapshot, number uint32, env *core.Env, previous *core.Generation) (*core.Generation, error) {
 		return lua.Load(lua.Sources(snap.Files), lua.Options{
-			Number: number, Shards: env.Shards, Budget: budget, Env: env, Previous: previous, Log: log,
+			Number: number, Shards: env.Shards, Budget: budget, Env: env, ScriptEnv: scriptEnv, Previous: previous, Log: log,
 		})
 	}
 }
