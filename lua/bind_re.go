@@ -18,7 +18,7 @@ const (
 	maxTemplate   = 1024 // bytes of a replacement
 	// expressionStep is how many instructions of a program cost one of the
 	// budget for each byte of a text: at the worst all of them look at each byte.
-	expressionStep = 32
+	expressionStep = 16
 )
 
 // newExpression is stratix.re(pattern).
