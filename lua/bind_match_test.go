@@ -1,8 +1,11 @@
 package lua
 
 import (
+	"regexp"
 	"strings"
 	"testing"
+
+	glua "github.com/yuin/gopher-lua"
 )
 
 // matched loads main.lua with a local x and runs a message through body.
@@ -139,4 +142,58 @@ end }`)
 	if got := out.String(); !strings.Contains(got, `may not read \"SECRET\"; start the gateway with --script-env`) || strings.Contains(got, "hidden") || strings.Contains(got, "https") {
 		t.Error(got)
 	}
+}
+
+func TestHelpersChargeTheBudget(t *testing.T) {
+	f := func(before, call string, least int) {
+		t.Helper()
+		spent := func(body string) int {
+			gen := mustLoad(t, Options{}, "main.lua", `local text = ("xy "):rep(1000) `+before+" pipeline { function(msg) local x = text "+body+" end }")
+			m := newMessage()
+			if got := describe(m, gen.Programs[0].Pipeline); got != "done" {
+				t.Errorf("%s: %s", body, got)
+			}
+			return m.Instructions
+		}
+		if n := spent(call) - spent(""); n < least || n > least+30 {
+			t.Errorf("%s takes %d instructions, want about %d", call, n, least)
+		}
+	}
+	f(`local k = ("k"):rep(256)`, `stratix.kv.get(k)`, kvCost+16)
+	f(``, `stratix.kv.set("a", text)`, kvCost+3000/bytesPerInstruction)
+	f(`stratix.kv.set("a", text)`, `stratix.kv.get("a")`, kvCost+3000/bytesPerInstruction)
+	f(``, `stratix.kv.incr("a")`, kvCost)
+	f(``, `stratix.kv.delete("a")`, kvCost)
+	f(`local w = stratix.words{ "z" }`, `w:find(text)`, 3000/runesPerInstruction)
+	f(`local w = stratix.words{ "xy" }`, `w:replace(text, "z")`, 2*1000)
+	f(`local r = stratix.re"z"`, `r:test(text)`, 3000)
+	f(`local r = stratix.re"z{100}"`, `r:match(text)`, 7*3000)
+	f(`local p = stratix.prefix{ a = 1, ab = 2, abc = 3 }`, `p:find(text)`, 4)
+	f(`local c = stratix.metric.counter("c", "h")`, `c:inc()`, metricCost)
+}
+
+// FuzzReplace holds re:replace to the regexp package, for any pattern, text and
+// replacement.
+func FuzzReplace(f *testing.F) {
+	f.Add(`(a|b)+(?P<n>c)?`, "abcab", "$1-${n}$$$0$x")
+	f.Add(`x*`, "\xffé", "$")
+	f.Add(`(?:a{1000}){3}`, "a", "")
+	in := newInstance(f)
+	replace := in.vm.L.NewFunction(in.expressionReplace)
+	f.Fuzz(func(t *testing.T, pattern, text, with string) {
+		e, err := compileExpression(pattern)
+		plain, wantErr := regexp.Compile(pattern)
+		if wantErr != nil && err == nil {
+			t.Fatalf("%q compiles, and should not: %v", pattern, wantErr)
+		}
+		if err != nil || len(with) > maxTemplate || len(text) > 1000 {
+			return
+		}
+		if err := in.vm.call(replace, 2, in.object(in.expressionType, e), glua.LString(text), glua.LString(with)); err != nil {
+			t.Fatalf("%q in %q by %q: %v", pattern, text, with, err)
+		}
+		if got, want := in.vm.L.Get(1).String(), plain.ReplaceAllString(text, with); got != want {
+			t.Fatalf("%q in %q by %q: got %q, want %q", pattern, text, with, got, want)
+		}
+	})
 }

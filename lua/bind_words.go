@@ -99,7 +99,7 @@ func (in *instance) wordsReplace(L *glua.LState) int {
 	at, count := 0, 0
 	for {
 		found, ok, work := m.Find(text, at)
-		in.vm.charge(1 + work/runesPerInstruction)
+		in.vm.charge(2 + work/runesPerInstruction)
 		if !ok {
 			break
 		}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,7 +39,7 @@ func TestSharedStateAndMetricsOutliveASave(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(got), `"data":`+want+`,`) {
+		if !strings.Contains(got, `"data":`+want+`,`) {
 			t.Errorf("%s got %s, want %s", client, got, want)
 		}
 	}
@@ -80,6 +82,53 @@ func TestSharedStateAndMetricsOutliveASave(t *testing.T) {
 	r.waitFor("the next save", func(st gateway.Status) bool { return st.Scripts.Generation == 4 })
 	metric("stratix_script_other", "5")
 	r.waitFor("the metric to go", func(gateway.Status) bool { return r.metric("stratix_script_seen_total") == "" })
+}
+
+// The script of the README's part on shared state does what its comments say.
+func TestTheSharedStateOfTheReadme(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "### Shared state and helpers")
+	_, rest, _ = strings.Cut(rest, "```lua\n")
+	script, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("the README has no script there")
+	}
+	t.Setenv("ORDERS_GROUP", "orders")
+	r := runGateway(t, map[string]string{"main.lua": script, "lib/badwords.lua": `return { "spam" }`},
+		func(c *serveCmd) { c.ScriptEnv = []string{"ORDERS_GROUP"} })
+	c, err := dialWS(r.Addr().String(), "desk-ny-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	f := func(data, want string) {
+		t.Helper()
+		if err := c.send(`{"type":0,"messageId":"m","to":"desk-ny-1","data":` + data + `}`); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.next()
+		if err != nil || !strings.Contains(got, want) {
+			t.Errorf("%s gets %s %v, want %s", data, got, err, want)
+		}
+		if strings.Contains(got, `"type":0`) { // the acknowledgement follows
+			if _, err := c.next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f(`{"id":"a","text":"no Spam, please"}`, `"data":{"id":"a","text":"no ***, please","region":"new-york","tags":[],"note":null}`)
+	f(`{"id":"a","text":"again"}`, `"error":"seen before"`)
+	f(`{"id":"b","text":"1234-5678-9012-3456"}`, `no card numbers`)
+	for i := range 97 {
+		f(fmt.Sprintf(`{"id":"c%d"}`, i), `"type":0`)
+	}
+	f(`{"id":"d"}`, `too many`)
+	if got := r.get("http://" + r.AdminAddr().String() + "/metrics"); !strings.Contains(got, `stratix_script_filtered_total{why="words"} 1`) {
+		t.Error(got)
+	}
 }
 
 // The names of the gateway's own metrics are not free for scripts.
