@@ -15,7 +15,7 @@ type checkCmd struct {
 	Dir    string `arg:"" help:"Scripts folder (${default})." default:"scripts/routes" env:"STRATIX_SCRIPTS"`
 	Budget int    `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET"`
 
-	ScriptEnv []string `help:"${script_env_help}" placeholder:"NAME" env:"STRATIX_SCRIPT_ENV"`
+	ScriptEnv []string `help:"Environment variables that scripts may read with stratix.env, by their names; what they hold is never logged." placeholder:"NAME" env:"STRATIX_SCRIPT_ENV"`
 }
 
 // Help is shown by stratix check --help.

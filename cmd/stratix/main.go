@@ -32,7 +32,6 @@ func run(args []string) int {
 		kong.Name("stratix"),
 		kong.Description("A WebSocket gateway programmed in Lua.\n\n"+
 			"Every message of every client runs through the pipeline in the scripts folder; saving a script makes it live on the open connections."),
-		kong.Vars{"script_env_help": "Environment variables that scripts may read with stratix.env, by their names; what they hold is never logged."},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Exit(func(code int) { exit = code }),
 	)

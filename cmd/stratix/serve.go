@@ -56,7 +56,7 @@ type serveCmd struct {
 
 	Shards       int           `help:"Event loops; 0 for one a processor." default:"0" env:"STRATIX_SHARDS" group:"Running"`
 	Transport    string        `help:"How sockets are served: ${enum}. 'auto' is epoll where there is one." enum:"auto,epoll,goroutine" default:"auto" env:"STRATIX_TRANSPORT" group:"Running"`
-	ScriptEnv    []string      `help:"${script_env_help}" placeholder:"NAME" env:"STRATIX_SCRIPT_ENV" group:"Running"`
+	ScriptEnv    []string      `help:"Environment variables that scripts may read with stratix.env, by their names; what they hold is never logged." placeholder:"NAME" env:"STRATIX_SCRIPT_ENV" group:"Running"`
 	DrainTimeout time.Duration `help:"Time to let the clients go after SIGTERM." default:"10s" env:"STRATIX_DRAIN_TIMEOUT" group:"Running"`
 	Summary      time.Duration `help:"Period of the summary line in the log; 0 for none." default:"30s" env:"STRATIX_SUMMARY" group:"Running"`
 	LogFormat    string        `help:"${enum}." enum:"text,json" default:"text" env:"STRATIX_LOG_FORMAT" group:"Running"`
