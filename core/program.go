@@ -73,7 +73,8 @@ type Generation struct {
 	Number   uint32
 	Programs []*Program // one for each shard
 	// Stages are the opened stages in pipeline order, for Start and Stop; the
-	// Lua functions among them are not listed.
+	// Lua functions among them are not listed. Behind them may stand what else
+	// lives as long as the generation.
 	Stages []OpenStage
 }
 

@@ -25,11 +25,21 @@ func TestAnnotationsAreComplete(t *testing.T) {
 
 	in := newInstance(t)
 	provided := slices.Clone(hookNames)
-	add := func(before string, table glua.LValue) {
-		table.(*glua.LTable).ForEach(func(key, _ glua.LValue) { provided = append(provided, before+key.String()) })
+	var add func(before string, table glua.LValue)
+	add = func(before string, table glua.LValue) {
+		table.(*glua.LTable).ForEach(func(key, value glua.LValue) {
+			provided = append(provided, before+key.String())
+			if sealed, ok := value.(*glua.LTable); ok {
+				add(before+key.String()+".", sealed.Metatable.(*glua.LTable).RawGetString("__index"))
+			}
+		})
 	}
-	add("msg:", in.messageType.RawGetString("__index"))
-	add("conn:", in.connType.RawGetString("__index"))
+	for before, object := range map[string]*glua.LTable{
+		"msg:": in.messageType, "conn:": in.connType, "words:": in.wordsType, "re:": in.expressionType, "prefix:": in.prefixesType,
+		"counter:": in.counterType, "gauge:": in.gaugeType, "histogram:": in.histogramType,
+	} {
+		add(before, object.RawGetString("__index"))
+	}
 	for name := range ownGlobals {
 		provided = append(provided, name)
 		if table, ok := in.vm.L.GetGlobal(name).(*glua.LTable); ok && name != "stage" {

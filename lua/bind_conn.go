@@ -15,6 +15,7 @@ type conn struct {
 
 func (in *instance) newConn(s *core.Session, c *core.Conn) *conn {
 	h := &conn{session: s, c: c}
+	in.moment = 0
 	h.object.Value = h
 	h.object.Metatable = in.connType
 	return h

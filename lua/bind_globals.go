@@ -29,9 +29,18 @@ type instance struct {
 	headers  map[string]*path // by the header's name
 	messages []message        // the rest of the current chunk
 
-	messageType, connType *glua.LTable    // metatables
-	arrayMark             *glua.LTable    // the metatable of tables that are JSON arrays
-	null                  *glua.LUserData // stratix.null
+	ttls map[string]int64 // durations as parsed, in milliseconds
+	// moment is the time of the call that runs, in milliseconds since 1970; 0
+	// until somebody asks.
+	moment int64
+
+	messageType, connType                 *glua.LTable // metatables
+	wordsType, expressionType             *glua.LTable
+	prefixesType                          *glua.LTable
+	counterType, gaugeType, histogramType *glua.LTable
+
+	arrayMark *glua.LTable    // the metatable of tables that are JSON arrays
+	null      *glua.LUserData // stratix.null
 }
 
 // ownGlobals are the globals that the bindings define beside Lua's own; true
@@ -49,27 +58,53 @@ func (in *instance) install(v *vm) {
 	in.messageType = in.objectType("msg verb", in.messageVerbs())
 	in.connType = in.objectType("conn verb", in.connVerbs())
 
-	stratix := v.library(functions{"now": in.now, "array": in.array})
-	stratix.RawSetString("null", in.null)
-	stratix.RawSetString("shard", glua.LNumber(in.shard))
-	stratix.RawSetString("generation", glua.LNumber(in.load.number))
-	stratix.Metatable = unknownKeys(L, "field of stratix", []string{"now", "array", "null", "shard", "generation"})
-
-	levels := functions{}
-	for name, level := range logLevels {
-		levels[name] = in.logAt(level)
-	}
-	log := v.library(levels)
-	log.Metatable = unknownKeys(L, "function of log", slices.Collect(maps.Keys(levels)))
-
-	json := v.library(functions{"encode": in.jsonEncode, "decode": in.jsonDecode})
-	json.Metatable = unknownKeys(L, "function of json", []string{"encode", "decode"})
+	in.wordsType = in.objectType("verb of words", in.wordsVerbs())
+	in.expressionType = in.objectType("verb of re", in.expressionVerbs())
+	in.prefixesType = in.objectType("verb of prefix", in.prefixesVerbs())
+	in.counterType = in.objectType("verb of a counter", in.counterVerbs())
+	in.gaugeType = in.objectType("verb of a gauge", in.gaugeVerbs())
+	in.histogramType = in.objectType("verb of a histogram", in.histogramVerbs())
 
 	L.SetGlobal("pipeline", L.NewFunction(in.definePipeline))
 	L.SetGlobal("stage", v.seal(in.stageTable(L)))
-	L.SetGlobal("stratix", v.seal(stratix))
-	L.SetGlobal("log", v.seal(log))
-	L.SetGlobal("json", v.seal(json))
+	L.SetGlobal("stratix", in.stratixTable())
+	L.SetGlobal("log", in.sealedLibrary("function of log", in.logFunctions(), nil))
+	L.SetGlobal("json", in.sealedLibrary("function of json", in.jsonFunctions(), nil))
+}
+
+// stratixFunctions are the functions of stratix itself.
+func (in *instance) stratixFunctions() functions {
+	return functions{
+		"now": in.now, "array": in.array, "env": in.env,
+		"words": in.newWords, "re": in.newExpression, "prefix": in.newPrefixes,
+	}
+}
+
+// stratixValues are what else is in stratix.
+var stratixValues = []string{"null", "shard", "generation", "kv", "metric"}
+
+// stratixTable makes the global stratix.
+func (in *instance) stratixTable() *glua.LTable {
+	return in.sealedLibrary("field of stratix", in.stratixFunctions(), map[string]glua.LValue{
+		"null":       in.null,
+		"shard":      glua.LNumber(in.shard),
+		"generation": glua.LNumber(in.load.number),
+		"kv":         in.sealedLibrary("function of stratix.kv", in.kvFunctions(), nil),
+		"metric":     in.sealedLibrary("function of stratix.metric", in.metricFunctions(), nil),
+	})
+}
+
+// sealedLibrary makes a table that scripts cannot change, of functions and other
+// values; what names a key in errors.
+func (in *instance) sealedLibrary(what string, fns functions, values map[string]glua.LValue) *glua.LTable {
+	t := in.vm.library(fns)
+	known := slices.Collect(maps.Keys(fns))
+	for name, value := range values {
+		t.RawSetString(name, value)
+		known = append(known, name)
+	}
+	t.Metatable = unknownKeys(in.vm.L, what, known)
+	return in.vm.seal(t)
 }
 
 // objectType makes the metatable of an object with verbs.

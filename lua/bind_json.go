@@ -5,6 +5,10 @@ import (
 	glua "github.com/yuin/gopher-lua"
 )
 
+func (in *instance) jsonFunctions() functions {
+	return functions{"encode": in.jsonEncode, "decode": in.jsonDecode}
+}
+
 // jsonEncode is json.encode(value): the value as JSON text.
 func (in *instance) jsonEncode(L *glua.LState) int {
 	if L.GetTop() == 0 {
@@ -41,6 +45,18 @@ func (in *instance) array(L *glua.LState) int {
 	}
 	t.Metatable = in.arrayMark
 	L.Push(t)
+	return 1
+}
+
+// env is stratix.env(name): an environment variable that the gateway was told to
+// show to scripts, or nil where it is not set. What it holds is never logged.
+func (in *instance) env(L *glua.LState) int {
+	name := argString(L, 1, "stratix.env", "the name of a variable")
+	value, allowed := in.load.shared.environment[name]
+	if !allowed {
+		L.RaiseError("stratix.env: scripts may not read %.64q; start the gateway with --script-env and this name among its names", name)
+	}
+	L.Push(value)
 	return 1
 }
 

@@ -13,6 +13,14 @@ var logLevels = map[string]slog.Level{
 	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 }
 
+func (in *instance) logFunctions() functions {
+	levels := functions{}
+	for name, level := range logLevels {
+		levels[name] = in.logAt(level)
+	}
+	return levels
+}
+
 // logAt makes a function of log: log.info(text, {fields}?).
 func (in *instance) logAt(level slog.Level) glua.LGFunction {
 	return func(L *glua.LState) int {

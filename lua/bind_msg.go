@@ -28,6 +28,10 @@ func (in *instance) newMessage(m *core.Message) *message {
 	h := &in.messages[0]
 	in.messages = in.messages[1:]
 	h.m = m
+	in.moment = m.Time
+	if m.Held().Program != nil {
+		in.moment = 0 // it was held: its turn is over
+	}
 	h.object.Value = h
 	h.object.Metatable = in.messageType
 	return h

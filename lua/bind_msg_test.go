@@ -259,6 +259,6 @@ func TestVerbsAreNamed(t *testing.T) {
 	f(`msg.get("data")`, `a verb of msg needs a colon, as in msg:get(path)`)
 	f(`msg.priority = 9`, `"priority" cannot be assigned; call a verb with a colon instead`)
 	f(`msg:get()`, `get takes a path, not a nil`)
-	f(`log.inof("x")`, `unknown function of log "inof"; did you mean "info"?`)
-	f(`local x = stratix.nul`, `unknown field of stratix "nul"; did you mean "null"?`)
+	f(`local l = log l.inof("x")`, `unknown function of log "inof"; did you mean "info"?`)
+	f(`local s = stratix local x = s.nul`, `unknown field of stratix "nul"; did you mean "null"?`)
 }

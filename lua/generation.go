@@ -27,8 +27,11 @@ type Options struct {
 	// Env is lent to the stages, except for ReadFile: that reads the scripts
 	// folder as this generation has it; what a stage reads while it opens is
 	// part of what it was opened from. nil lends the log and the number of
-	// shards only.
+	// shards only. stratix.kv and the metrics of scripts are its State of these
+	// names; without it the generation has its own.
 	Env *core.Env
+	// ScriptEnv names the environment variables that scripts may read.
+	ScriptEnv []string
 	// Previous is the live generation or nil. A stage that was opened from the
 	// same settings and files is taken over from it.
 	Previous *core.Generation
@@ -42,15 +45,20 @@ type Options struct {
 	Now func() time.Time
 	// Seed makes math.random draw the same numbers each time; 0 draws others.
 	Seed uint64
+	// Step is called before each part of the loading with its name: compile, with
+	// the lint, and load, which runs main.lua and opens the stages. nil is allowed.
+	Step func(name string)
 }
 
-// load is what the VMs of one generation have in common. It does not change.
+// load is what the VMs of one generation have in common. It does not change, but
+// for what shared guards.
 type load struct {
 	number  uint32
 	budget  int
 	src     Sources
 	main    *Chunk
 	modules *modules
+	shared  *shared
 	log     *slog.Logger
 	onError func(stage string, e *ScriptError)
 	now     func() time.Time
@@ -62,10 +70,16 @@ type load struct {
 // stages of its pipeline. It starts nothing. An error is Problems wherever the
 // place is known.
 func Load(src Sources, opt Options) (*core.Generation, error) {
+	step := opt.Step
+	if step == nil {
+		step = func(string) {}
+	}
 	l := &load{src: src}
+	step("compile")
 	if err := l.compile(); err != nil {
 		return nil, err
 	}
+	step("load")
 	return l.assemble(opt)
 }
 
@@ -93,13 +107,14 @@ func (l *load) assemble(opt Options) (*core.Generation, error) {
 		}
 		gen.Programs = append(gen.Programs, l.program(in, labels, gen.Stages))
 	}
+	gen.Stages = l.withMetrics(gen.Stages)
 	return gen, nil
 }
 
 // set takes over what is not about the sources.
 func (l *load) set(opt Options) {
 	l.number, l.budget, l.log, l.onError = opt.Number, opt.Budget, opt.Log, opt.OnScriptError
-	l.now, l.seed = opt.Now, opt.Seed
+	l.now, l.seed, l.shared = opt.Now, opt.Seed, newShared(opt)
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
@@ -131,7 +146,7 @@ func (l *load) instance(shard int, muted bool) (*instance, error) {
 	in := &instance{
 		load: l, shard: shard, muted: muted, loading: true,
 		boxes: newBoxes(), parser: wire.NewParser(),
-		paths: map[string]*path{}, headers: map[string]*path{},
+		paths: map[string]*path{}, headers: map[string]*path{}, ttls: map[string]int64{},
 	}
 	in.encoder.in = in
 	v := newVM(vmOptions{

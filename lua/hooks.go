@@ -107,6 +107,7 @@ func (h hookCalls) Tick(unixMillis int64) error {
 		return nil
 	}
 	h.client, h.message = "", nil
+	h.in.moment = unixMillis
 	return h.call(onTick, fn, 0, glua.LNumber(unixMillis))
 }
 

@@ -36,6 +36,7 @@ type linter struct {
 	locals   []local        // the visible ones, innermost last
 	depth    int            // of functions
 	base     int            // the outermost one whose locals live no longer than this call
+	handlers bool           // in what handles messages: the functions of the pipeline, hooks
 	problems []Problem
 }
 

@@ -65,6 +65,18 @@ func TestLint(t *testing.T) {
 	f("return function(msg) local t = {} t.x = 1 msg.y = 2 table.insert(t, 1) local u = t u.z = 1 end")
 	f("local function f() return {} end\nreturn function() f().x = 1 end")
 
+	// The tables of the bindings.
+	f("return stratix.kw, stratix.now()", "main.lua:1: unknown field 'stratix.kw' (did you mean 'kv'?)")
+	f("return function()\n stratix.kv.gett('a') end", "main.lua:2: unknown field 'stratix.kv.gett' (did you mean 'get'?)")
+	f("stratix.kv:get('a')", "main.lua:1: 'stratix.kv:get' needs a dot: stratix.kv.get(...)")
+	f("local stratix = {}\nreturn stratix.kw, stratix:x()")
+	f("return stratix.null.x.y, stratix[1], stratix['kv']['get']")
+	f("pipeline { function(msg) return stratix.re('a') end }",
+		"main.lua:1: 'stratix.re' works while the scripts load only: keep its result in a local outside of the function")
+	f("function on_tick() stratix.metric.counter('a', 'b') end",
+		"main.lua:1: 'stratix.metric.counter' works while the scripts load only: keep its result in a local outside of the function")
+	f("local function make() return stratix.re('a') end\nlocal r = make()\npipeline { stratix.re('a') and make() }")
+
 	// Libraries.
 	f("string.find = nil", "main.lua:1: 'string' is built in and cannot be changed")
 	f("function string.trim() end", "main.lua:1: 'string' is built in and cannot be changed")

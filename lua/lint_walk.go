@@ -144,7 +144,7 @@ func (l *linter) funcDef(s *ast.FuncDefStmt) {
 			l.assignField(s.Line(), name.Object)
 		}
 	}
-	l.function(s.Func, s.Name.Receiver != nil)
+	l.handling(s.Name.Func, func() { l.function(s.Func, s.Name.Receiver != nil) })
 }
 
 func (l *linter) function(fn *ast.FunctionExpr, method bool) {
@@ -191,15 +191,21 @@ func (l *linter) expr(e ast.Expr) {
 		l.use(x.Line(), x.Value)
 	case *ast.FunctionExpr:
 		l.function(x, false)
+	case *ast.AttrGetExpr:
+		l.field(x)
+		l.exprs(operands(e))
 	case *ast.FuncCallExpr:
 		l.change(x)
-		for _, operand := range operands(e) {
-			if fn, ok := operand.(*ast.FunctionExpr); ok {
-				l.callback(fn)
-			} else {
-				l.expr(operand)
+		l.method(x)
+		l.handling(x.Func, func() {
+			for _, operand := range operands(e) {
+				if fn, ok := operand.(*ast.FunctionExpr); ok {
+					l.callback(fn)
+				} else {
+					l.expr(operand)
+				}
 			}
-		}
+		})
 	default:
 		l.exprs(operands(e))
 	}

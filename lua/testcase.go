@@ -51,7 +51,7 @@ func newTestCase(compiled *load, opt *TestOptions) *testCase {
 func (c *testCase) open() error {
 	log := slog.New(&c.log)
 	gen, err := c.load.assemble(Options{
-		Number: 1, Shards: 1, Budget: c.opt.Budget, Env: rehearse.Env(log), Log: log, Now: c.clock.Now, Seed: 1,
+		Number: 1, Shards: 1, Budget: c.opt.Budget, ScriptEnv: c.opt.ScriptEnv, Env: rehearse.Env(log), Log: log, Now: c.clock.Now, Seed: 1,
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,8 @@ type TestOptions struct {
 	// TestBudget is how many instructions one test may take, without those of
 	// the scripts that it calls; 0 means 10,000,000.
 	TestBudget int
+	// ScriptEnv is as in Options.
+	ScriptEnv []string
 	// Time is how long one test may take; 0 means 10 seconds.
 	Time time.Duration
 	// Run chooses tests by their names; nil chooses all.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/stratix-gateway/stratix/core/gateway"
 	"github.com/stratix-gateway/stratix/core/rehearse"
 	"github.com/stratix-gateway/stratix/core/reload"
 )
@@ -14,6 +15,8 @@ import (
 type checkCmd struct {
 	Dir    string `arg:"" help:"Scripts folder (${default})." default:"scripts/routes" env:"STRATIX_SCRIPTS"`
 	Budget int    `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET"`
+
+	ScriptEnv []string `help:"Environment variables that scripts may read with stratix.env, by their names; what they hold is never logged." placeholder:"NAME" env:"STRATIX_SCRIPT_ENV"`
 }
 
 // Help is shown by stratix check --help.
@@ -24,6 +27,7 @@ a misspelled verb inside of one shows when a message reaches it, or in a test (s
 
 Examples:
   stratix check
+  stratix check --script-env ORDERS_URL,API_KEY /etc/stratix/routes
   stratix check new/ && rsync -a --delete new/ /etc/stratix/routes/`
 }
 
@@ -32,7 +36,7 @@ func (c *checkCmd) Validate() error {
 	if c.Budget <= 0 {
 		return errors.New("--budget must be positive")
 	}
-	return nil
+	return badVariable(c.ScriptEnv)
 }
 
 func (c *checkCmd) Run() error {
@@ -41,7 +45,7 @@ func (c *checkCmd) Run() error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	gen, err := loader(c.Budget, log)(snap, 1, rehearse.Env(log), nil)
+	gen, err := loader(c.Budget, c.ScriptEnv)(snap, gateway.LoadOptions{Number: 1, Env: rehearse.Env(log), Log: log})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/gateway"
+	"github.com/stratix-gateway/stratix/core/kv"
 	"github.com/stratix-gateway/stratix/core/reload"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
@@ -46,14 +47,26 @@ type serveCmd struct {
 	DedupWindow      time.Duration `help:"Time for which a messageId that comes again is known." default:"10m" env:"STRATIX_DEDUP_WINDOW" group:"Limits"`
 	DedupMessages    int           `help:"Deliveries that are known at the most, for that." default:"400000" env:"STRATIX_DEDUP_MESSAGES" group:"Limits"`
 	Budget           int           `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET" group:"Limits"`
+	KvEntries        int           `help:"Values that scripts share with stratix.kv." default:"100000" env:"STRATIX_KV_ENTRIES" group:"Limits"`
+	KvBytes          core.Bytes    `help:"Their keys and strings, and 64 bytes for each." default:"16MiB" env:"STRATIX_KV_BYTES" group:"Limits"`
 
 	Origins      []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
 	InsecureOpen bool       `help:"It is meant that anybody who reaches the address may connect under any ClientID." env:"STRATIX_INSECURE_OPEN" group:"Clients"`
 	Deflate      bool       `help:"Agree to permessage-deflate." default:"true" negatable:"" env:"STRATIX_DEFLATE" group:"Clients"`
 	DeflateAbove core.Bytes `help:"Compress messages from this size on." default:"1KiB" env:"STRATIX_DEFLATE_ABOVE" group:"Clients"`
 
+	Gate                 string        `help:"How far a save must come before it goes live: ${enum}. Each is with those before." enum:"load,test,shadow" default:"shadow" env:"STRATIX_GATE" group:"Scripts"`
+	ShadowMessages       int           `help:"Messages of late that a shadow run takes, at the most." default:"10000" env:"STRATIX_SHADOW_MESSAGES" group:"Scripts"`
+	ShadowErrors         share         `help:"Part of these that may fail without having failed before." default:"1%" env:"STRATIX_SHADOW_ERRORS" group:"Scripts"`
+	RecordBytes          core.Bytes    `help:"Memory for what clients have sent of late, in all: for shadow runs and replays. 0 for none." default:"8MiB" env:"STRATIX_RECORD_BYTES" group:"Scripts"`
+	Canary               share         `help:"Part of the clients that have a save before the others, for --rollback-window; 0% for none." default:"0%" env:"STRATIX_CANARY" group:"Scripts"`
+	RollbackWindow       time.Duration `help:"Time for which a save is on trial: where it fails, what was live before comes back. 0 for no trials." default:"30s" env:"STRATIX_ROLLBACK_WINDOW" group:"Scripts"`
+	RollbackErrors       share         `help:"Part of the messages that may fail meanwhile, above what failed before." default:"5%" env:"STRATIX_ROLLBACK_ERRORS" group:"Scripts"`
+	RollbackInstructions share         `help:"Part of --budget that one message in 100 may take meanwhile." default:"50%" env:"STRATIX_ROLLBACK_INSTRUCTIONS" group:"Scripts"`
+
 	Shards       int           `help:"Event loops; 0 for one a processor." default:"0" env:"STRATIX_SHARDS" group:"Running"`
 	Transport    string        `help:"How sockets are served: ${enum}. 'auto' is epoll where there is one." enum:"auto,epoll,goroutine" default:"auto" env:"STRATIX_TRANSPORT" group:"Running"`
+	ScriptEnv    []string      `help:"Environment variables that scripts may read with stratix.env, by their names; what they hold is never logged." placeholder:"NAME" env:"STRATIX_SCRIPT_ENV" group:"Running"`
 	DrainTimeout time.Duration `help:"Time to let the clients go after SIGTERM." default:"10s" env:"STRATIX_DRAIN_TIMEOUT" group:"Running"`
 	Summary      time.Duration `help:"Period of the summary line in the log; 0 for none." default:"30s" env:"STRATIX_SUMMARY" group:"Running"`
 	ExplainRate  int           `help:"One message in so many leaves a trace for stratix explain; 1 for all, 0 for none." default:"64" env:"STRATIX_EXPLAIN_RATE" group:"Running"`
@@ -71,6 +84,7 @@ The admin address has /v1/status, POST /v1/reload, /v1/messages/ID and /v1/tail 
 Examples:
   stratix serve
   stratix serve --listen 127.0.0.1:9000 --scripts /etc/stratix/routes --data /var/lib/stratix
+  stratix serve --script-env ORDERS_URL,API_KEY
   STRATIX_LOG_FORMAT=json stratix serve --admin unix:/run/stratix/admin.sock
 
 Signals: SIGHUP loads the scripts again. SIGTERM and SIGINT let the clients go and exit with 0;
@@ -92,14 +106,25 @@ func (c *serveCmd) Validate() error {
 		positive("queue-bytes", c.QueueBytes > 0), positive("budget", c.Budget > 0), positive("drain-timeout", c.DrainTimeout > 0),
 		positive("window", c.Window > 0), positive("ack-timeout", c.AckTimeout > 0), positive("session-lifetime", c.SessionLifetime > 0),
 		positive("max-sessions", c.MaxSessions > 0), positive("dedup-window", c.DedupWindow > 0), positive("dedup-messages", c.DedupMessages > 0),
+		positive("kv-entries", c.KvEntries > 0), positive("kv-bytes", c.KvBytes > 0),
 	)
 	switch {
 	case err != nil:
 		return err
+	case badVariable(c.ScriptEnv) != nil:
+		return badVariable(c.ScriptEnv)
 	case c.Listen == "":
 		return errors.New("--listen must not be empty: it would be a random port on every address; write HOST:PORT or unix:PATH")
 	case c.Admin == "":
 		return errors.New("--admin must not be empty: write HOST:PORT, unix:PATH or off")
+	case c.Canary > 0 && c.RollbackWindow == 0:
+		return errors.New("--canary needs a --rollback-window: that is how long the share of the clients has a save before the others")
+	case c.ShadowMessages < 0 || c.ShadowMessages > 1_000_000:
+		return errors.New("--shadow-messages must be between 0 and 1000000")
+	case c.RecordBytes > 1<<30:
+		return errors.New("--record-bytes must be at most 1GiB")
+	case c.RollbackWindow < 0:
+		return errors.New("--rollback-window must not be negative")
 	case c.Shards < 0 || c.Shards > 1024:
 		return errors.New("--shards must be between 0 and 1024")
 	case c.MaxPerAddress < 0:
@@ -199,11 +224,15 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 	if err != nil {
 		return gateway.Options{}, err
 	}
+	gate, _ := gateway.ParseGate(c.Gate) // one of the enum
 	opt := gateway.Options{
 		Version: version,
 		Listen:  c.Listen, Admin: c.Admin, Scripts: c.Scripts, Data: c.Data,
-		Load:   loader(c.Budget, log),
-		Shards: c.Shards, Transport: c.Transport,
+		Load: loader(c.Budget, c.ScriptEnv), Test: tester(c.Budget, c.ScriptEnv), Budget: c.Budget, Gate: gate,
+		ShadowMessages: c.ShadowMessages, ShadowErrors: float64(c.ShadowErrors), RecordBytes: int(c.RecordBytes),
+		Canary: float64(c.Canary), RollbackWindow: c.RollbackWindow, RollbackErrors: float64(c.RollbackErrors),
+		RollbackInstructions: float64(c.RollbackInstructions),
+		Shards:               c.Shards, Transport: c.Transport,
 		MaxConnections: c.MaxConnections, MaxPerAddress: c.MaxPerAddress,
 		MaxMessage: int(c.MaxMessage), HandshakeTimeout: c.HandshakeTimeout, StallTimeout: c.MessageTimeout,
 		PingEvery: c.PingEvery, IdleTimeout: c.IdleTimeout, DrainTimeout: c.DrainTimeout,
@@ -211,6 +240,7 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 		Window: c.Window, AckTimeout: c.AckTimeout, Sessions: c.MaxSessions, SessionLifetime: c.SessionLifetime,
 		SeenMessages: c.DedupMessages, SeenAge: c.DedupWindow,
 		TraceEvery: c.ExplainRate, TraceBytes: int(c.ExplainBytes), TraceData: int(c.ExplainData),
+		KV:      kv.Limits{Entries: c.KvEntries, Bytes: int(c.KvBytes)},
 		Deflate: c.Deflate, DeflateAbove: int(c.DeflateAbove),
 		Origins: c.Origins, InsecureOpen: c.InsecureOpen, Summary: c.Summary, Log: log,
 	}
@@ -229,12 +259,43 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 	return opt, nil
 }
 
+// badVariable says which of the names cannot be one of an environment variable.
+func badVariable(names []string) error {
+	for _, name := range names {
+		if name == "" || strings.ContainsAny(name, "= \t\x00") {
+			return errors.New("--script-env takes names of environment variables, without values: NAME,OTHER")
+		}
+	}
+	return nil
+}
+
 // loader is how the gateway turns a snapshot of the scripts folder into a
 // generation.
-func loader(budget int, log *slog.Logger) gateway.Loader {
-	return func(snap reload.Snapshot, number uint32, env *core.Env, previous *core.Generation) (*core.Generation, error) {
+func loader(budget int, scriptEnv []string) gateway.Loader {
+	return func(snap reload.Snapshot, opt gateway.LoadOptions) (*core.Generation, error) {
 		return lua.Load(lua.Sources(snap.Files), lua.Options{
-			Number: number, Shards: env.Shards, Budget: budget, Env: env, Previous: previous, Log: log,
+			Number: opt.Number, Shards: opt.Env.Shards, Budget: budget, Env: opt.Env, ScriptEnv: scriptEnv,
+			Previous: opt.Previous, Log: opt.Log, Now: opt.Now, Seed: opt.Seed, Step: opt.Step,
 		})
+	}
+}
+
+// tester is how the gateway runs the tests of a snapshot.
+func tester(budget int, scriptEnv []string) gateway.Tester {
+	return func(ctx context.Context, snap reload.Snapshot) (passed int, err error) {
+		results, err := lua.RunTests(ctx, lua.Sources(snap.Files), lua.TestOptions{Budget: budget, ScriptEnv: scriptEnv}, nil)
+		var errs []error
+		for _, r := range results {
+			switch r.Outcome {
+			case lua.TestPassed:
+				passed++
+			case lua.TestFailed:
+				errs = append(errs, fmt.Errorf("%s: %s: %s", r.Pos, r.Name, strings.ReplaceAll(r.Text, "\n", " | ")))
+			}
+		}
+		if err != nil {
+			return passed, err
+		}
+		return passed, errors.Join(errs...)
 	}
 }

@@ -68,7 +68,8 @@ func (c *gatewayCmd) options(files journal.FS, log *slog.Logger) gateway.Options
 	}
 	return gateway.Options{
 		Version: "torture", Listen: c.Listen, Scripts: c.Scripts, Data: c.Data, Files: files,
-		Load:   loader(log),
+		Load: load, Budget: budget, Gate: gateway.GateShadow, ShadowMessages: 1000, ShadowErrors: 0.01, RecordBytes: 1 << 20,
+		RollbackWindow: time.Second, RollbackErrors: 0.05, RollbackInstructions: 0.5,
 		Shards: max(2, runtime.GOMAXPROCS(0)), Transport: transport,
 		MaxConnections: 10_000, MaxMessage: 64 << 10, HandshakeTimeout: 10 * time.Second, StallTimeout: 10 * time.Second,
 		PingEvery: 30 * time.Second, IdleTimeout: 75 * time.Second, DrainTimeout: 2 * time.Second,
@@ -79,13 +80,15 @@ func (c *gatewayCmd) options(files journal.FS, log *slog.Logger) gateway.Options
 	}
 }
 
-func loader(log *slog.Logger) gateway.Loader {
-	return func(snap reload.Snapshot, number uint32, env *core.Env, previous *core.Generation) (*core.Generation, error) {
-		return lua.Load(lua.Sources(snap.Files), lua.Options{
-			Number: number, Shards: env.Shards, Budget: 100_000, Env: env, Previous: previous, Log: log,
-		})
-	}
+func load(snap reload.Snapshot, opt gateway.LoadOptions) (*core.Generation, error) {
+	return lua.Load(lua.Sources(snap.Files), lua.Options{
+		Number: opt.Number, Shards: opt.Env.Shards, Budget: budget, Env: opt.Env, Previous: opt.Previous, Log: opt.Log,
+		Now: opt.Now, Seed: opt.Seed,
+	})
 }
+
+// budget is that of a message, in instructions.
+const budget = 100_000
 
 // awaitReady asks until the gateway says that it is ready.
 func awaitReady(ctx context.Context, url string) error {

@@ -16,6 +16,8 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/journal"
+	"github.com/stratix-gateway/stratix/core/kv"
+	"github.com/stratix-gateway/stratix/core/metric"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
 )
@@ -65,6 +67,7 @@ type Options struct {
 	Deflate          bool
 	DeflateAbove     int
 	Origins          []string
+	KV               kv.Limits     // of the values that scripts share
 	InsecureOpen     bool          // the operator knows that anybody may connect
 	Summary          time.Duration // period of the summary line; 0 for none
 	Log              *slog.Logger
@@ -77,6 +80,8 @@ type Gateway struct {
 	dir       string // the scripts folder, absolute
 	env       *core.Env
 	ring      *core.Ring
+	kv        *kv.Store        // of the scripts
+	metrics   *metric.Registry // of the scripts
 	journal   *journal.Journal // nil without a data folder
 	sync      core.Sync        // of the journal
 	recovered bool             // the journal runs
@@ -98,7 +103,9 @@ func Open(opt Options) (*Gateway, error) {
 	g := &Gateway{opt: opt, log: opt.Log, started: time.Now()}
 	g.ending, g.end = context.WithCancel(context.Background())
 	g.ring = core.NewRing()
-	g.env = &core.Env{Shards: opt.Shards, Log: opt.Log, Ring: g.ring, Disk: g.configureDisk, State: newStates().get}
+	g.kv, g.metrics = kv.New(opt.KV), metric.NewRegistry(opt.Shards)
+	g.env = &core.Env{Shards: opt.Shards, Log: opt.Log, Ring: g.ring, Disk: g.configureDisk,
+		State: newStates(map[string]any{kv.State: g.kv, metric.State: g.metrics}).get}
 	var err error
 	if g.dir, err = filepath.Abs(opt.Scripts); err != nil {
 		return nil, fmt.Errorf("scripts folder: %w", err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/journal"
+	"github.com/stratix-gateway/stratix/core/kv"
 	"github.com/stratix-gateway/stratix/core/record"
 	"github.com/stratix-gateway/stratix/core/shard"
 )
@@ -81,6 +82,9 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_script_errors_total", sum.Script.Errors)
 	counter("stratix_script_overruns_total", sum.Script.Overruns)
 	counter("stratix_script_panics_total", sum.Script.Panics)
+	counter("stratix_script_series_refused_total", g.metrics.Refused())
+	p.shared(g.kv.Stats())
+	p.scripts(g.metrics.Families(admin))
 
 	sc := g.scripts.report()
 	for _, result := range results {
@@ -157,6 +161,17 @@ func (p *page) kept(sum *shard.Stats) {
 	p.counter("stratix_repeats_total", sum.Repeats)
 	p.counter("stratix_ring_full_total", sum.RingFull)
 	p.counter("stratix_ring_paged_in_total", sum.PagedIn)
+}
+
+// shared adds what the values that scripts share take, and what was done with
+// them.
+func (p *page) shared(st kv.Stats) {
+	p.gauge("stratix_kv_entries", float64(st.Entries))
+	p.gauge("stratix_kv_bytes", float64(st.Bytes))
+	p.counter(`stratix_kv_calls_total{call="read"}`, st.Reads)
+	p.counter(`stratix_kv_calls_total{call="write"}`, st.Writes)
+	p.counter("stratix_kv_expired_total", st.Expired)
+	p.counter("stratix_kv_full_total", st.Full)
 }
 
 // log adds what the log on disk tells of itself.

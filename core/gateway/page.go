@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/stratix-gateway/stratix/core/metric"
 )
 
 // page is a page of Prometheus text. The format wants all lines of a metric
@@ -18,8 +20,8 @@ type page struct {
 
 // family is a metric with all its labels.
 type family struct {
-	name, kind string
-	lines      bytes.Buffer
+	name, kind, help string
+	lines            bytes.Buffer
 }
 
 func newPage() *page { return &page{byName: map[string]*family{}} }
@@ -51,8 +53,19 @@ func (p *page) gauge(name string, v float64) {
 	metrics.WriteGaugeFloat64(p.family(base, "gauge"), name, v)
 }
 
+// scripts adds the metrics that scripts declare.
+func (p *page) scripts(families []metric.Family) {
+	for _, f := range families {
+		f.Write(p.family(f.Name, f.Kind))
+		p.byName[f.Name].help = f.Help
+	}
+}
+
 func (p *page) writeTo(w io.Writer) {
 	for _, f := range p.order {
+		if f.help != "" {
+			fmt.Fprintf(w, "# HELP %s %s\n", f.name, f.help)
+		}
 		fmt.Fprintf(w, "# TYPE %s %s\n", f.name, f.kind)
 		_, _ = f.lines.WriteTo(w) // a scraper that left misses nothing
 	}

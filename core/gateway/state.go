@@ -8,7 +8,8 @@ type states struct {
 	byID map[string]any
 }
 
-func newStates() *states { return &states{byID: map[string]any{}} }
+// newStates begins with what the gateway makes by itself.
+func newStates(own map[string]any) *states { return &states{byID: own} }
 
 func (s *states) get(name string, make func() any) any {
 	s.mu.Lock()

@@ -204,11 +204,204 @@ stratix.shard = 0
 ---@return integer
 function stratix.now() end
 
----Marks a table as a JSON array, so that it is one even when it is empty.
+---Marks a table as a JSON array, so that it is one even when it is empty. Arrays
+---that msg:get and json.decode return are marked.
 ---@generic T: table
 ---@param t? T a new table when left out
 ---@return T
 function stratix.array(t) end
+
+---Reads an environment variable of the gateway that serve and check were given
+---with --script-env; asking for another one is an error. The gateway never logs
+---what it holds; neither should a script.
+---@param name string
+---@return string? value nil when it is not set
+function stratix.env(name) end
+
+---Values under keys, shared by all scripts, shards and generations of the
+---gateway; in memory only, gone when it ends. Each call is atomic and acts at
+---once: nothing is taken back when the message is dropped later or its script
+---fails. Keys are 1 to 256 bytes. Values are strings (64 KiB at the most),
+---numbers and booleans; json.encode makes a string of a table. Entries and bytes
+---are bounded for all scripts together (--kv-entries, --kv-bytes): when they are
+---full, set, add and incr return nil and "full". Nothing is taken out before it
+---has expired.
+stratix.kv = {}
+
+---How long a value lives.
+---@class KvOptions
+---@field ttl? string a duration such as "30s", "5m" or "24h"; for ever when left out
+
+---@param key string
+---@return (string|number|boolean)? value nil when there is none, or it has expired
+function stratix.kv.get(key) end
+
+---Puts a value in place of what is there, and of its ttl.
+---@param key string
+---@param value string|number|boolean
+---@param options? KvOptions
+---@return true? done nil when there is no room
+---@return "full"? problem
+function stratix.kv.set(key, value, options) end
+
+---Puts a value where there is none: of several calls at once one gets true.
+---@param key string
+---@param value string|number|boolean
+---@param options? KvOptions
+---@return boolean? added false when something is there already; nil when there is no room
+---@return "full"? problem
+function stratix.kv.add(key, value, options) end
+
+---Adds to a number. Where there is none it begins at 0, and the ttl counts from
+---then on: later calls do not prolong it. What is no number is an error.
+---@param key string
+---@param n? number 1 when left out; may be negative
+---@param options? KvOptions
+---@return number? sum nil when there is no room
+---@return "full"? problem
+function stratix.kv.incr(key, n, options) end
+
+---@param key string
+---@return boolean deleted false when there was none
+function stratix.kv.delete(key) end
+
+---Compiles a list of words, to be found in a text in one pass however many they
+---are. Works while the scripts load only: keep the result in a local outside of
+---the functions. At most 50,000 words of 256 bytes, 512 KiB in all. Case is
+---ignored for the letters of all scripts, unless case_sensitive is true. With
+---whole_word a word counts only where no letter, digit or _ stands directly
+---before or behind it.
+---@param list string[]
+---@param options? { case_sensitive?: boolean, whole_word?: boolean }
+---@return Words
+function stratix.words(list, options) end
+
+---A compiled list of words.
+---@class Words
+local words = {}
+
+---Finds the first word; of those that begin there the longest.
+---@param text string
+---@param init? integer the byte to begin at, from 1
+---@return string? word as it stands in the list; nil when there is none
+---@return integer? first byte in text, from 1
+---@return integer? last byte in text
+function words:find(text, init) end
+
+---Replaces each word.
+---@param text string
+---@param with string|fun(found: string, word: string): string? what replaces it; nil keeps it. word is as it stands in the list
+---@return string text
+---@return integer count of words that were found
+function words:replace(text, with) end
+
+---Compiles a regular expression (RE2: https://golang.org/s/re2syntax), which takes
+---a time that grows with the text's length and no faster. Works while the scripts
+---load only. At most 2,048 bytes, 32 groups, and 2,000 steps of its program.
+---"(?i)" at its beginning ignores case.
+---@param pattern string best written in [[ ]], where a backslash stands for itself
+---@return Re
+function stratix.re(pattern) end
+
+---A compiled regular expression. A text costs an instruction for each byte, and
+---more with a long pattern.
+---@class Re
+local re = {}
+
+---@param text string
+---@return boolean found
+function re:test(text) end
+
+---Returns the groups of the first match; the whole match if there are no groups.
+---@param text string
+---@return string? match nil when there is none; "" for a group that took no part
+---@return string ...
+function re:match(text) end
+
+---Replaces each match.
+---@param text string
+---@param with string $1 or ${1} is a group, ${name} a named one, $0 the match, $$ a dollar sign; 1,024 bytes at the most
+---@return string text
+---@return integer count of matches
+function re:replace(text, with) end
+
+---Makes a table that finds values by the longest prefix. Works while the scripts
+---load only. At most 100,000 prefixes of 256 bytes; "" is a prefix of everything.
+---@generic V
+---@param table table<string, V>
+---@return Prefix
+function stratix.prefix(table) end
+
+---A table of prefixes.
+---@class Prefix
+local prefix = {}
+
+---@param text string such as a ClientID
+---@return any value of the longest prefix; nil when there is none
+---@return string? prefix
+function prefix:find(text) end
+
+---Metrics of the scripts' own, in /metrics under stratix_script_<name>. They are
+---declared while the scripts load only, 200 at the most; what the next generation
+---declares alike goes on counting, what it does not declare is gone. Names are of
+---a-z, 0-9 and _. A metric may have up to 4 labels, whose values are cut after 64
+---bytes; it is on the operators' address only, since labels may hold what clients
+---sent. All metrics together have at most 1,000 lines: what finds no room for
+---another series is not counted, but in stratix_script_series_refused_total.
+stratix.metric = {}
+
+---The value of each label that the metric was declared with.
+---@alias Labels table<string, string|number|boolean>
+
+---Declares a number that only rises.
+---@param name string best ending in _total
+---@param help string
+---@param labels? string[]
+---@return Counter
+function stratix.metric.counter(name, help, labels) end
+
+---Declares a number that rises and falls.
+---@param name string
+---@param help string
+---@param labels? string[]
+---@return Gauge
+function stratix.metric.gauge(name, help, labels) end
+
+---Declares a distribution.
+---@param name string best ending in its unit, such as _bytes or _seconds
+---@param help string
+---@param buckets number[] upper bounds, rising, 30 at the most
+---@param labels? string[]
+---@return Histogram
+function stratix.metric.histogram(name, help, buckets, labels) end
+
+---@class Counter
+local counter = {}
+
+---Not while the scripts load.
+---@param n? number 1 when left out; not negative
+---@param labels? Labels
+function counter:inc(n, labels) end
+
+---@class Gauge
+local gauge = {}
+
+---@param value number
+---@param labels? Labels
+function gauge:set(value, labels) end
+
+---Not while the scripts load.
+---@param n number may be negative
+---@param labels? Labels
+function gauge:add(n, labels) end
+
+---@class Histogram
+local histogram = {}
+
+---Not while the scripts load.
+---@param value number
+---@param labels? Labels
+function histogram:observe(value, labels) end
 
 ---The gateway's log. Each line names the script, its line and its generation.
 log = {}
