@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core/gateway"
+)
+
+type statusCmd struct {
+	adminFlag
+	JSON bool `name:"json" help:"Print the gateway's answer as it is."`
+}
+
+// Help is shown by stratix status --help.
+func (statusCmd) Help() string {
+	return `Asks a running gateway how it is: which generation of the scripts is live and how the last attempt to change it
+went, its clients, the messages that wait, and the log on the disk.
+
+Examples:
+  stratix status
+  stratix status --admin unix:/run/stratix/admin.sock
+  stratix status --json | jq .scripts.last`
+}
+
+func (c *statusCmd) Run() error {
+	ctx, stop := untilInterrupted()
+	defer stop()
+	var raw json.RawMessage
+	if err := c.getJSON(ctx, "/v1/status", nil, &raw); err != nil {
+		return err
+	}
+	if c.JSON {
+		fmt.Printf("%s\n", raw)
+		return nil
+	}
+	var st gateway.Status
+	if err := json.Unmarshal(raw, &st); err != nil {
+		return fmt.Errorf("the status of %s cannot be read: %w", c.Admin, err)
+	}
+	return writeStatus(os.Stdout, &st, time.Now())
+}
+
+// writeStatus prints st for a person who reads it at now.
+func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+	ready := "ready"
+	if !st.Ready {
+		ready = "NOT READY"
+	}
+	row("gateway", "%s, version %s, on %s, %d shard(s), %s", ready, st.Version, st.Listen, st.Shards, st.Transport)
+	row("started", "%s", momentText(st.Started, now))
+
+	sc := &st.Scripts
+	row("scripts", "%s", sc.Folder)
+	row("generation", "%d, hash %s, live since %s", sc.Generation, sc.Hash, momentText(sc.Since, now))
+	if sc.LastGood {
+		row("", "THE FOLDER IS BROKEN: this is the last generation that worked")
+	}
+	pipeline := strings.Join(sc.Stages, " -> ")
+	if len(sc.Stages) == 0 {
+		pipeline = "empty, messages go where their senders address them"
+	}
+	row("pipeline", "%s", pipeline)
+	policy := "on_policy decides who may send to whom"
+	if !sc.Policy {
+		policy = "none: every client may send to every other"
+	}
+	row("policy", "%s", policy)
+	row("last attempt", "%s: generation %d, by %s, took %.1f ms, %s", strings.ToUpper(sc.Last.Result), sc.Last.Generation, sc.Last.Trigger, sc.Last.Millis, momentText(sc.Last.At, now))
+	for _, p := range sc.Last.Problems {
+		row("", "%s", p)
+	}
+
+	row("clients", "%d connected, %d group(s)", st.Connections, st.Groups)
+	row("messages", "%d in, %d out", st.MessagesIn, st.MessagesOut)
+	k := &st.Kept
+	row("waiting", "%d message(s), %s in memory, the oldest for %s, for %d client(s) that something is kept for",
+		k.Pending, sizeText(k.Bytes), seconds(k.OldestSeconds), k.Clients)
+	if l := st.Log; l != nil {
+		row("log", "%s: %d segment(s), %s, %d commit(s)", l.Folder, l.Segments, sizeText(l.Bytes), l.Commits)
+		switch {
+		case l.Full:
+			row("", "FULL: durable messages are refused until there is room on the disk")
+		case l.Failing:
+			row("", "FAILING: %s", l.LastError)
+		}
+	} else {
+		row("log", "none: the gateway has no data folder")
+	}
+	return w.Flush()
+}
+
+// momentText is a moment and how long ago it was.
+func momentText(t, now time.Time) string {
+	return fmt.Sprintf("%s (%s ago)", t.Local().Format(time.DateTime), max(now.Sub(t), 0).Round(time.Second))
+}
+
+// sizeText is a number of bytes to be read at a glance.
+func sizeText(n int64) string {
+	size, unit := float64(n), "B"
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if size < 1024 {
+			break
+		}
+		size, unit = size/1024, next
+	}
+	if unit == "B" {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", size, unit)
+}
+
+func seconds(s float64) string {
+	return time.Duration(s * float64(time.Second)).Round(time.Second).String()
+}
