@@ -11,6 +11,10 @@ type Program struct {
 	// Script counts what the shard's scripts did; nil when there are none. It is
 	// written by the shard's goroutine only.
 	Script *ScriptTally
+	// Sample makes the shard's scripts note in to where their instructions go,
+	// from the next call on; nil ends that. It is called by the shard's goroutine,
+	// and nil where there are no scripts.
+	Sample func(to *Samples)
 }
 
 // ScriptTally counts the calls of Lua functions of one shard and generation.

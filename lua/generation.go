@@ -155,6 +155,7 @@ func (l *load) program(in *instance, labels []string, opened []core.OpenStage) *
 		Hooks:      hookCalls{r},
 		HasPolicy:  in.hooks.policy != nil,
 		Script:     r.tally,
+		Sample:     r.sample,
 	}
 }
 

@@ -29,6 +29,9 @@ type runner struct {
 	message []byte
 	// places remembers what failed where; at most maxPlaces.
 	places map[fault]*place
+	// samples is where the sampler of the VM notes what it finds; nil while
+	// nobody asks.
+	samples *core.Samples
 }
 
 // fault is a way of failing: which stage or hook, where in which file, why.
@@ -64,6 +67,9 @@ func (r *runner) callAfter(spent int, label string, fn *glua.LFunction, nret int
 	if v.broken {
 		r.tally.Errors++
 		return spent, errNoVM
+	}
+	if v.sampler != nil {
+		v.sampler.stage = label
 	}
 	err = v.callAfter(spent, fn, nret, args...)
 	used = v.used()
@@ -143,4 +149,13 @@ func (r *runner) restart() {
 		return
 	}
 	r.in = in
+	r.sample(r.samples)
+}
+
+// sample is core.Program.Sample.
+func (r *runner) sample(to *core.Samples) {
+	r.samples, r.in.vm.sampler = to, nil
+	if to != nil {
+		r.in.vm.sampler = newSampler(r.in, to)
+	}
 }
