@@ -75,6 +75,12 @@ var rules = []rule{
 		because: "memory knows nothing of what is in it",
 	},
 	{
+		from:    "./...",
+		except:  []string{"./core/profile"},
+		never:   []string{"github.com/google/pprof/..."},
+		because: "samples become a file for a tool when they are reported, and never where they are taken",
+	},
+	{
 		from:    "./core/record/...",
 		never:   []string{"net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/..."},
 		because: "records are functions on bytes, without I/O: so they can be fuzzed",

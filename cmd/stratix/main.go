@@ -18,6 +18,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Compile and lint a scripts folder and build its pipeline, without running it."`
 	Status  statusCmd  `cmd:"" help:"Show how a running gateway is."`
 	Reload  reloadCmd  `cmd:"" help:"Make a running gateway read its scripts folder now."`
+	Profile profileCmd `cmd:"" help:"Show where the Lua instructions of a running gateway go."`
 	Bench   benchCmd   `cmd:"" help:"Put a bounded load on a gateway on this machine and measure it."`
 	Log     logCmd     `cmd:"" help:"Look into the log of a data folder."`
 	Version versionCmd `cmd:"" help:"Print the version."`

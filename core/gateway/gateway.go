@@ -163,6 +163,7 @@ func (g *Gateway) start() error {
 		Metrics:          g.writeMetrics,
 		Status:           func() any { return g.status() },
 		Reload:           func() error { return g.Reload("api") },
+		Profile:          g.profile,
 		Log:              g.log,
 	})
 	return nil

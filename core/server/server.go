@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/fasthttp/websocket"
+	"github.com/stratix-gateway/stratix/core/profile"
 	"github.com/valyala/fasthttp"
 )
 
@@ -72,7 +73,10 @@ type Options struct {
 	Status func() any
 	// Reload loads the scripts again and returns why they did not go live.
 	Reload func() error
-	Log    *slog.Logger
+	// Profile samples the scripts until ctx ends and returns the report. One call
+	// runs at a time.
+	Profile func(ctx context.Context, format profile.Format) ([]byte, error)
+	Log     *slog.Logger
 }
 
 // Client is an upgraded connection on its way to its shard; the receiver owns
@@ -103,6 +107,7 @@ type Server struct {
 	refused   [refusals]atomic.Uint64
 	complaint [refusals]throttle
 	suspicion throttle
+	profiling atomic.Bool // Options.Profile runs
 
 	// handshakes counts the admitted clients whose hijack handler has not ended.
 	handshakes sync.WaitGroup

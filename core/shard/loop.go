@@ -126,6 +126,9 @@ func (s *Shard) accept(p *parcel) {
 	case parcelProgram:
 		s.retiring = append(s.retiring, s.program)
 		s.program = p.program
+		if s.samples != nil {
+			s.sample()
+		}
 		s.releasePrograms()
 	case parcelResume:
 		s.resumed(p.held)
