@@ -66,11 +66,10 @@ func (b *budget) reset(limit int, maxTime time.Duration) {
 	b.slice = min(limit, clockEvery)
 	b.rest = limit - b.slice
 	b.began, b.late = time.Time{}, false
-	b.due = neverDue
 }
 
 // sample takes a sample at instruction first from now, counted from 1, and then
-// at every core.SampleEvery-th, until the call ends.
+// at every core.SampleEvery-th, until due is set back.
 func (b *budget) sample(s *sampler, first int) {
 	if b.exhausted() {
 		return

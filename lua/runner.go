@@ -29,9 +29,8 @@ type runner struct {
 	message []byte
 	// places remembers what failed where; at most maxPlaces.
 	places map[fault]*place
-	// samples is where the sampler of the VM notes what it finds; nil while
-	// nobody asks.
-	samples *core.Samples
+	// sampler notes where the instructions of calls go; nil while nobody asks.
+	sampler *sampler
 }
 
 // fault is a way of failing: which stage or hook, where in which file, why.
@@ -68,10 +67,11 @@ func (r *runner) callAfter(spent int, label string, fn *glua.LFunction, nret int
 		r.tally.Errors++
 		return spent, errNoVM
 	}
-	if v.sampler != nil {
-		v.sampler.stage = label
+	if r.sampler != nil {
+		err = r.sampler.call(label, spent, fn, nret, args)
+	} else {
+		err = v.callAfter(spent, fn, nret, args...)
 	}
-	err = v.callAfter(spent, fn, nret, args...)
 	used = v.used()
 	r.tally.Instructions += uint64(used - spent)
 	if err != nil {
@@ -149,13 +149,15 @@ func (r *runner) restart() {
 		return
 	}
 	r.in = in
-	r.sample(r.samples)
+	if r.sampler != nil {
+		r.sample(r.sampler.to)
+	}
 }
 
 // sample is core.Program.Sample.
 func (r *runner) sample(to *core.Samples) {
-	r.samples, r.in.vm.sampler = to, nil
+	r.sampler = nil
 	if to != nil {
-		r.in.vm.sampler = newSampler(r.in, to)
+		r.sampler = newSampler(r.in, to)
 	}
 }

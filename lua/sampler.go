@@ -42,9 +42,17 @@ func newSampler(in *instance, to *core.Samples) *sampler {
 	}
 }
 
-// begin samples the call that b was reset for. The first sample is at random, so
-// that calls shorter than the distance of two are sampled in proportion.
-func (s *sampler) begin(b *budget) { b.sample(s, 1+s.random.IntN(core.SampleEvery)) }
+// call is vm.callAfter with samples. The first one is at random, so that calls
+// shorter than the distance of two are sampled in proportion.
+func (s *sampler) call(stage string, spent int, fn *glua.LFunction, nret int, args []glua.LValue) error {
+	b := s.vm.budget
+	s.stage = stage
+	b.reset(s.vm.calls, s.vm.callTime)
+	b.charge(spent)
+	b.sample(s, 1+s.random.IntN(core.SampleEvery))
+	defer func() { b.due = neverDue }()
+	return s.vm.protected(fn, nret, args)
+}
 
 // take notes the running stack, for so many samples.
 func (s *sampler) take(samples int) {

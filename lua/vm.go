@@ -49,8 +49,6 @@ type vm struct {
 	// broken is set when Go code panicked below a call. Every later call fails:
 	// the owner discards the VM and makes another.
 	broken bool
-	// sampler notes where the instructions of calls go; nil while nobody asks.
-	sampler *sampler
 
 	opt      vmOptions
 	calls    int           // instructions of one call
@@ -136,9 +134,6 @@ func (v *vm) call(fn *glua.LFunction, nret int, args ...glua.LValue) error {
 func (v *vm) callAfter(spent int, fn *glua.LFunction, nret int, args ...glua.LValue) error {
 	v.budget.reset(v.calls, v.callTime)
 	v.budget.charge(spent)
-	if v.sampler != nil {
-		v.sampler.begin(v.budget)
-	}
 	return v.protected(fn, nret, args)
 }
 
