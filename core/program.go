@@ -33,6 +33,9 @@ type Generation struct {
 	// Stages are the opened stages in pipeline order, for Start and Stop; the
 	// Lua functions among them are not listed.
 	Stages []OpenStage
+	// Warnings are what is probably not meant in the scripts, one line each with
+	// its place: "main.lua:12: ...". They keep nothing from going live.
+	Warnings []string
 }
 
 // OpenStage is a stage with what it was opened from. A later generation takes

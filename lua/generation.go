@@ -81,6 +81,9 @@ func Load(src Sources, opt Options) (*core.Generation, error) {
 		}
 		gen.Programs = append(gen.Programs, l.program(in, labels, gen.Stages))
 	}
+	for _, p := range l.warnings(first) {
+		gen.Warnings = append(gen.Warnings, p.Pos+": "+p.Text)
+	}
 	return gen, nil
 }
 

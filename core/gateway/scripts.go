@@ -162,6 +162,9 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 	return nil
 }
 
+// maxWarnings bounds the warnings of a save in the log.
+const maxWarnings = 20
+
 // wentLive notes that a generation is live and keeps it as the last good one.
 func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, trigger string, began time.Time) {
 	sc := &g.scripts
@@ -179,6 +182,13 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, trigger s
 	sc.record.Unlock()
 	took := g.note(Attempt{Trigger: trigger, Result: resultLive, Generation: gen.Number}, began)
 	g.log.Info("scripts are live", "generation", gen.Number, "trigger", trigger, "took", took.String(), "stages", len(stages), "hash", hash)
+	for i, w := range gen.Warnings {
+		if i == maxWarnings {
+			g.log.Warn("scripts have more warnings: stratix check lists them all", "warnings", len(gen.Warnings), "generation", gen.Number)
+			break
+		}
+		g.log.Warn("scripts may not do what is meant", "warning", w, "generation", gen.Number)
+	}
 	if changed && !policy {
 		g.log.Warn("scripts have no on_policy hook: every client may send to every other and join every group",
 			"script", filepath.Join(g.dir, reload.Main))
