@@ -55,15 +55,7 @@ func (l *load) warnings(in *instance) []Problem {
 // warn reads a file that compiles, and says what in it is probably not meant.
 func warn(name string, src []byte, known *vocabulary) (found []Problem) {
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))
-	defer func() {
-		if recover() != nil { // the parser panics on input that it did not expect
-			found = nil
-		}
-	}()
-	stmts, err := parse.Parse(bytes.NewReader(src), name)
-	if err != nil || tooDeep(stmts) > 0 {
-		return nil // an error elsewhere
-	}
+	stmts := parsed(name, src)
 	w := &warner{file: name, known: known, ignored: map[int][]rule{}}
 	w.readIgnores(src)
 	w.handlers = pipelineItems(stmts)
@@ -73,6 +65,21 @@ func warn(name string, src []byte, known *vocabulary) (found []Problem) {
 		found = append(found, Problem{position(name, one.line), fmt.Sprintf("%s [%s]", one.text, one.rule)})
 	}
 	return found
+}
+
+// parsed is the syntax tree of a file; nil for one that does not compile, which
+// is an error elsewhere.
+func parsed(name string, src []byte) (stmts []ast.Stmt) {
+	defer func() {
+		if recover() != nil { // the parser panics on input that it did not expect
+			stmts = nil
+		}
+	}()
+	stmts, err := parse.Parse(bytes.NewReader(src), name)
+	if err != nil || tooDeep(stmts) > 0 {
+		return nil
+	}
+	return stmts
 }
 
 type warner struct {
