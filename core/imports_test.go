@@ -182,6 +182,9 @@ func TestTheRulesSayWhatTheyMean(t *testing.T) {
 	f("./core", "github.com/tidwall/gjson", refused)
 	f("./core", "./core/shard", refused)
 
+	f("./core/profile", "github.com/google/pprof/profile", allowed)
+	f("./core/shard", "github.com/google/pprof/profile", refused)
+	f("./lua", "github.com/google/pprof/profile", refused)
 	f("./core/arena", "./core", refused)
 	f("./core/record", "os", refused)
 	f("./core/record", "./core", allowed)

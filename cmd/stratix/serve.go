@@ -62,7 +62,7 @@ type serveCmd struct {
 // Help is shown by stratix serve --help.
 func (serveCmd) Help() string {
 	return `Serves WebSocket clients at /ws?clientId=..., and /metrics, /healthz and /readyz beside it.
-The admin address has /v1/status and POST /v1/reload too.
+The admin address has /v1/status, POST /v1/reload and /v1/profile too.
 
 Examples:
   stratix serve
