@@ -90,6 +90,12 @@ var rules = []rule{
 		because: "what scripts count is told to no client library: a scrape asks for it",
 	},
 	{
+		from:    "./...",
+		except:  []string{"./core/profile"},
+		never:   []string{"github.com/google/pprof/..."},
+		because: "samples become a file for a tool when they are reported, and never where they are taken",
+	},
+	{
 		from:    "./core/record/...",
 		never:   []string{"net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/..."},
 		because: "records are functions on bytes, without I/O: so they can be fuzzed",
@@ -206,6 +212,9 @@ func TestTheRulesSayWhatTheyMean(t *testing.T) {
 	f("./core", "github.com/tidwall/gjson", refused)
 	f("./core", "./core/shard", refused)
 
+	f("./core/profile", "github.com/google/pprof/profile", allowed)
+	f("./core/shard", "github.com/google/pprof/profile", refused)
+	f("./lua", "github.com/google/pprof/profile", refused)
 	f("./core/arena", "./core", refused)
 	f("./core/kv", "sync", allowed)
 	f("./core/kv", "./core", refused)

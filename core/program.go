@@ -14,6 +14,10 @@ type Program struct {
 	// written by the shard's goroutine only, and so is Toll.
 	Script *ScriptTally
 	Toll   Toll
+	// Sample makes the shard's scripts note in to where their instructions go,
+	// from the next call on; nil ends that. It is called by the shard's goroutine,
+	// and nil where there are no scripts.
+	Sample func(to *Samples)
 }
 
 // Toll is what the messages of one shard and generation cost it.
@@ -76,6 +80,9 @@ type Generation struct {
 	// Lua functions among them are not listed. Behind them may stand what else
 	// lives as long as the generation.
 	Stages []OpenStage
+	// Warnings are what is probably not meant in the scripts, one line each with
+	// its place: "main.lua:12: ...". They keep nothing from going live.
+	Warnings []string
 }
 
 // OpenStage is a stage with what it was opened from. A later generation takes

@@ -46,16 +46,22 @@ func settingsClass(p core.Plugin) string {
 func annotateFields(b *strings.Builder, settings reflect.Type) {
 	for i := range settings.NumField() {
 		f := settings.Field(i)
-		key, option, _ := strings.Cut(f.Tag.Get("lua"), ",")
+		key := settingKey(f)
 		if key == "" {
 			continue
 		}
-		if option != "required" {
+		if !strings.HasSuffix(f.Tag.Get("lua"), ",required") {
 			key += "?"
 		}
 		line := fmt.Sprintf("---@field %s %s %s", key, luaType(f.Type), oneLine(f.Tag.Get("doc")))
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
+}
+
+// settingKey is the key of a field of a plugin's Settings, "" for none.
+func settingKey(f reflect.StructField) string {
+	key, _, _ := strings.Cut(f.Tag.Get("lua"), ",")
+	return key
 }
 
 // luaType is the annotation for what core.Config.Decode takes for a field.

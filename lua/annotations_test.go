@@ -1,7 +1,10 @@
 package lua
 
 import (
+	"maps"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,6 +54,35 @@ func TestAnnotationsAreComplete(t *testing.T) {
 	slices.Sort(provided)
 	if a, p := strings.Join(annotated, "\n"), strings.Join(provided, "\n"); a != p {
 		t.Errorf("annotated:\n%s\n\nprovided:\n%s", a, p)
+	}
+}
+
+// The annotations are Lua that another checker reads without a finding; that
+// their functions are empty and their parameters unused is their nature.
+func TestLuacheckAcceptsTheAnnotations(t *testing.T) {
+	luacheck, err := exec.LookPath("luacheck")
+	if err != nil {
+		t.Skip("there is no luacheck, which would read the annotations: apt-get install lua-check")
+	}
+	globals := slices.Concat(slices.Sorted(maps.Keys(ownGlobals)), hookNames)
+	args := slices.Concat([]string{
+		"--no-color", "--codes", "--no-default-config", "--std", "lua51", "--max-line-length", "200",
+		"--ignore", "212", // unused argument
+		"241", // local table that is filled and never read
+		"431", // an argument called as a local outside: conn
+		"--globals",
+	}, globals, []string{"--", "annotations"})
+	if out, err := exec.Command(luacheck, args...).CombinedOutput(); err != nil {
+		t.Errorf("luacheck: %v\n%s", err, out)
+	}
+	// It would find something.
+	broken := filepath.Join(t.TempDir(), "broken.lua")
+	if err := os.WriteFile(broken, []byte("function msg:get() end\nlog.info(unknown)\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args[len(args)-1] = broken
+	if out, err := exec.Command(luacheck, args...).CombinedOutput(); err == nil || !strings.Contains(string(out), "'unknown'") {
+		t.Errorf("luacheck finds nothing where there is something: %v\n%s", err, out)
 	}
 }
 

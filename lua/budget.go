@@ -2,7 +2,10 @@ package lua
 
 import (
 	"fmt"
+	"math"
 	"time"
+
+	"github.com/stratix-gateway/stratix/core"
 )
 
 const (
@@ -42,10 +45,17 @@ type budget struct {
 	began   time.Time     // the first look at the clock in this call
 	late    bool          // maxTime is over
 	spent   chan struct{} // closed
+	// due is the instruction of this call at which the next sample is taken;
+	// neverDue while nothing is sampled, and then this costs nothing: only a refill
+	// looks at it.
+	due     int
+	sampler *sampler // of a call that is sampled
 }
 
+const neverDue = math.MaxInt
+
 func newBudget() *budget {
-	b := &budget{spent: make(chan struct{})}
+	b := &budget{spent: make(chan struct{}), due: neverDue}
 	close(b.spent)
 	return b
 }
@@ -56,6 +66,30 @@ func (b *budget) reset(limit int, maxTime time.Duration) {
 	b.slice = min(limit, clockEvery)
 	b.rest = limit - b.slice
 	b.began, b.late = time.Time{}, false
+}
+
+// sample takes a sample at instruction first from now, counted from 1, and then
+// at every core.SampleEvery-th, until due is set back.
+func (b *budget) sample(s *sampler, first int) {
+	if b.exhausted() {
+		return
+	}
+	b.sampler, b.due = s, b.used()+first
+	b.rest += b.slice
+	b.cut()
+}
+
+// sampled takes the samples that are due. One built-in may charge for several.
+func (b *budget) sampled() {
+	samples := 1 + (b.limit-b.rest-b.due)/core.SampleEvery
+	b.due += samples * core.SampleEvery
+	b.sampler.take(samples)
+}
+
+// cut takes the next slice out of the rest.
+func (b *budget) cut() {
+	b.slice = min(b.rest, clockEvery, b.due-(b.limit-b.rest)-1)
+	b.rest -= b.slice
 }
 
 // Done counts one instruction. It returns nil while the budget lasts.
@@ -91,8 +125,10 @@ func (b *budget) refill() bool {
 		b.slice, b.rest = -1, 0
 		return false
 	}
-	b.slice = min(b.rest, clockEvery)
-	b.rest -= b.slice
+	if b.limit-b.rest >= b.due {
+		b.sampled()
+	}
+	b.cut()
 	return true
 }
 

@@ -45,8 +45,9 @@ type Options struct {
 	Now func() time.Time
 	// Seed makes math.random draw the same numbers each time; 0 draws others.
 	Seed uint64
-	// Step is called before each part of the loading with its name: compile, with
-	// the lint, and load, which runs main.lua and opens the stages. nil is allowed.
+	// Step is called before each part of the loading with its name: compile, which
+	// finds what cannot work, load, which runs main.lua and opens the stages, and
+	// lint, which finds what is odd. nil is allowed.
 	Step func(name string)
 }
 
@@ -80,35 +81,43 @@ func Load(src Sources, opt Options) (*core.Generation, error) {
 		return nil, err
 	}
 	step("load")
-	return l.assemble(opt)
-}
-
-// assemble is the rest of Load, for a folder that is compiled.
-func (l *load) assemble(opt Options) (*core.Generation, error) {
-	l.set(opt)
-	first, err := l.instance(0, false)
+	gen, in, err := l.assemble(opt)
 	if err != nil {
 		return nil, err
 	}
-	gen := &core.Generation{Number: l.number}
+	step("lint")
+	for _, p := range l.warnings(in) {
+		gen.Warnings = append(gen.Warnings, p.Pos+": "+p.Text)
+	}
+	return gen, nil
+}
+
+// assemble makes the generation of a folder that is compiled; first is the
+// instance of its first shard.
+func (l *load) assemble(opt Options) (gen *core.Generation, first *instance, err error) {
+	l.set(opt)
+	if first, err = l.instance(0, false); err != nil {
+		return nil, nil, err
+	}
+	gen = &core.Generation{Number: l.number}
 	if gen.Stages, err = l.openAll(first.pipeline, opt); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	labels := labelsOf(first.pipeline)
 	for shard := range opt.Shards {
 		in := first
 		if shard > 0 {
 			if in, err = l.instance(shard, true); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if err = sameShape(first.pipeline, in.pipeline); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		gen.Programs = append(gen.Programs, l.program(in, labels, gen.Stages))
 	}
 	gen.Stages = l.withMetrics(gen.Stages)
-	return gen, nil
+	return gen, first, nil
 }
 
 // set takes over what is not about the sources.
@@ -205,6 +214,7 @@ func (l *load) program(in *instance, labels []string, opened []core.OpenStage) *
 		Hooks:      hookCalls{r},
 		HasPolicy:  in.hooks.policy != nil,
 		Script:     r.tally,
+		Sample:     r.sample,
 	}
 }
 

@@ -116,12 +116,15 @@ func TestProblemsOfSyntax(t *testing.T) {
 	f("local a = 1\n"+strings.Repeat("local b\n", 300), "lib/a.lua:1: too many local variables")
 }
 
+// sourceSeeds are what the fuzzers of scripts begin with.
+var sourceSeeds = []string{
+	"local x = 1", "t[i], t[j] = t[j], 'a' .. 1", "function a.b:c(...) return ... end", "goto x ::x::",
+	"for i = 1, 2 do local t = {[i] = i, 1; x = 2} end", "return function(x) x = x .. x end", "\x00", "repeat local a until a",
+}
+
 // FuzzCompile holds the compiler to giving a chunk or a problem for any text.
 func FuzzCompile(f *testing.F) {
-	for _, seed := range []string{
-		"local x = 1", "t[i], t[j] = t[j], 'a' .. 1", "function a.b:c(...) return ... end", "goto x ::x::",
-		"for i = 1, 2 do local t = {[i] = i, 1; x = 2} end", "return function(x) x = x .. x end", "\x00", "repeat local a until a",
-	} {
+	for _, seed := range sourceSeeds {
 		f.Add(seed)
 	}
 	known := baseGlobals()

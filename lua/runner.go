@@ -29,6 +29,8 @@ type runner struct {
 	message []byte
 	// places remembers what failed where; at most maxPlaces.
 	places map[fault]*place
+	// sampler notes where the instructions of calls go; nil while nobody asks.
+	sampler *sampler
 }
 
 // fault is a way of failing: which stage or hook, where in which file, why.
@@ -65,7 +67,11 @@ func (r *runner) callAfter(spent int, label string, fn *glua.LFunction, nret int
 		r.tally.Errors++
 		return spent, errNoVM
 	}
-	err = v.callAfter(spent, fn, nret, args...)
+	if r.sampler != nil {
+		err = r.sampler.call(label, spent, fn, nret, args)
+	} else {
+		err = v.callAfter(spent, fn, nret, args...)
+	}
 	used = v.used()
 	r.tally.Instructions += uint64(used - spent)
 	if err != nil {
@@ -143,4 +149,15 @@ func (r *runner) restart() {
 		return
 	}
 	r.in = in
+	if r.sampler != nil {
+		r.sample(r.sampler.to)
+	}
+}
+
+// sample is core.Program.Sample.
+func (r *runner) sample(to *core.Samples) {
+	r.sampler = nil
+	if to != nil {
+		r.sampler = newSampler(r.in, to)
+	}
 }

@@ -32,7 +32,7 @@ func TestFilterAndRouteDoNotAllocate(t *testing.T) {
 	p := mustLoad(t, Options{}, "main.lua", filterAndRoute).Programs[0].Pipeline
 	m := filtered()
 	if got := testing.AllocsPerRun(1000, func() {
-		m.Effects.Targets = m.Effects.Targets[:0]
+		m.Effects.Targets, m.Instructions = m.Effects.Targets[:0], 0
 		if _, err := p.Run(m); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func BenchmarkFilterAndRoute(b *testing.B) {
 	m := filtered()
 	b.ReportAllocs()
 	for b.Loop() {
-		m.Effects.Targets = m.Effects.Targets[:0]
+		m.Effects.Targets, m.Instructions = m.Effects.Targets[:0], 0
 		if _, err := p.Run(m); err != nil {
 			b.Fatal(err)
 		}
@@ -58,7 +58,22 @@ func BenchmarkCall(b *testing.B) {
 	m := filtered()
 	b.ReportAllocs()
 	for b.Loop() {
+		m.Instructions = 0
 		if _, err := p.Run(m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSampled is BenchmarkFilterAndRoute while it is profiled.
+func BenchmarkSampled(b *testing.B) {
+	program := mustLoad(b, Options{}, "main.lua", filterAndRoute).Programs[0]
+	m := filtered()
+	program.Sample(&core.Samples{})
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Effects.Targets, m.Instructions = m.Effects.Targets[:0], 0
+		if _, err := program.Pipeline.Run(m); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -50,7 +50,7 @@ func newTestCase(compiled *load, opt *TestOptions) *testCase {
 // open builds the generation and the World around it.
 func (c *testCase) open() error {
 	log := slog.New(&c.log)
-	gen, err := c.load.assemble(Options{
+	gen, _, err := c.load.assemble(Options{
 		Number: 1, Shards: 1, Budget: c.opt.Budget, ScriptEnv: c.opt.ScriptEnv, Env: rehearse.Env(log), Log: log, Now: c.clock.Now, Seed: 1,
 	})
 	if err != nil {

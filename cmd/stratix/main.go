@@ -21,6 +21,7 @@ type cli struct {
 	Reload  reloadCmd  `cmd:"" help:"Make a running gateway read its scripts folder now."`
 	Explain explainCmd `cmd:"" help:"Show the way of one message through a running gateway."`
 	Tail    tailCmd    `cmd:"" help:"Follow what a running gateway decides about messages."`
+	Profile profileCmd `cmd:"" help:"Show where the Lua instructions of a running gateway go."`
 	Bench   benchCmd   `cmd:"" help:"Put a bounded load on a gateway on this machine and measure it."`
 	Log     logCmd     `cmd:"" help:"Look into the log of a data folder."`
 	Version versionCmd `cmd:"" help:"Print the version."`

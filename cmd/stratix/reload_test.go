@@ -207,3 +207,16 @@ func nothingElse(c *wsClient) error {
 	}
 	return err
 }
+
+func TestWarningsOfASaveAreLogged(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": "pipeline {}"}, nil)
+	save(t, filepath.Join(r.scripts, "main.lua"), "pipeline {}\nlocal a\n"+strings.Repeat("do local b end\n", 30))
+	r.waitFor("the warnings", func(gateway.Status) bool { return strings.Contains(r.log.String(), "warnings=31") })
+	log := r.log.String()
+	if !strings.Contains(log, `warning="main.lua:2: the local 'a' is never used [unused-local]"`) {
+		t.Error("the warning is not in the log")
+	}
+	if n := strings.Count(log, " warning="); n != 20 {
+		t.Errorf("%d of 31 warnings are in the log", n)
+	}
+}

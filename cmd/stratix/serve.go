@@ -79,7 +79,7 @@ type serveCmd struct {
 // Help is shown by stratix serve --help.
 func (serveCmd) Help() string {
 	return `Serves WebSocket clients at /ws?clientId=..., and /metrics, /healthz and /readyz beside it.
-The admin address has /v1/status, POST /v1/reload, /v1/messages/ID and /v1/tail too.
+The admin address has /v1/status, POST /v1/reload, /v1/messages/ID, /v1/tail, /v1/profile and more, for the other commands.
 
 Examples:
   stratix serve

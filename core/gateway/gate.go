@@ -50,10 +50,9 @@ type LoadOptions struct {
 	// numbers the same each time; 0 makes others.
 	Now  func() time.Time
 	Seed uint64
-	// Step is called with the name of each part of the loading before it begins,
-	// Warn with what is odd and stops nothing. Both may be nil.
+	// Step is called with the name of each part of the loading before it begins;
+	// nil is allowed.
 	Step func(name string)
-	Warn func(problem string)
 }
 
 // Loader builds a generation from a snapshot of the scripts folder.
@@ -131,8 +130,11 @@ func (g *Gateway) examine(p *passage, snap reload.Snapshot) (*core.Generation, e
 	p.Generation = sc.number.Add(1)
 	gen, err := g.opt.Load(snap, LoadOptions{
 		Number: p.Generation, Env: g.env, Previous: sc.live, Log: g.log, Step: p.step,
-		Warn: func(problem string) { p.Warnings = append(p.Warnings, problem) },
 	})
+	if err == nil {
+		p.Warnings = gen.Warnings
+		p.end("ok", plainCount(len(gen.Warnings), "warning"))
+	}
 	if err == nil && g.opt.Gate >= GateTest && g.opt.Test != nil {
 		p.step("test")
 		err = g.test(p, snap)
@@ -151,6 +153,17 @@ func (g *Gateway) examine(p *passage, snap reload.Snapshot) (*core.Generation, e
 	}
 	p.end("ok", "")
 	return gen, nil
+}
+
+// plainCount is "2 warnings", and "" for none.
+func plainCount(n int, word string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
 }
 
 func (g *Gateway) test(p *passage, snap reload.Snapshot) error {

@@ -188,6 +188,7 @@ func (g *Gateway) start() error {
 		Reload:           func() error { return g.Reload("api") },
 		Message:          func(id, client string) any { return g.explain(id, client) },
 		Tail:             g.tail,
+		Profile:          g.profile,
 		Log:              g.log,
 	})
 	return nil

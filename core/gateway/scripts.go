@@ -240,10 +240,17 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 	}
 }
 
+// maxWarnings bounds the warnings of a save in the log.
+const maxWarnings = 20
+
 // tellOddities logs the warnings, and in what a shadow run differs.
 func (g *Gateway) tellOddities(p *passage) {
-	for _, w := range p.Warnings {
-		g.log.Warn("scripts: this is odd, and stops nothing", "problem", w, "generation", p.Generation)
+	for i, w := range p.Warnings {
+		if i == maxWarnings {
+			g.log.Warn("scripts have more warnings: stratix check lists them all", "warnings", len(p.Warnings), "generation", p.Generation)
+			break
+		}
+		g.log.Warn("scripts may not do what is meant", "warning", w, "generation", p.Generation)
 	}
 	if p.Shadow != nil {
 		for _, line := range p.Shadow.Lines()[1:] {

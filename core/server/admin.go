@@ -43,10 +43,14 @@ func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
 		if allow(ctx, fasthttp.MethodGet, fasthttp.MethodHead) {
 			s.message(ctx, string(ctx.URI().PathOriginal()))
 		}
+	case path == "/v1/profile":
+		if allow(ctx, fasthttp.MethodGet, fasthttp.MethodPost) {
+			s.profileScripts(ctx)
+		}
 	case path+"/" == profiles:
 		ctx.Redirect(profiles, fasthttp.StatusPermanentRedirect)
 	case strings.HasPrefix(path, profiles):
-		profile(ctx, strings.TrimPrefix(path, profiles))
+		profileProcess(ctx, strings.TrimPrefix(path, profiles))
 	default:
 		problem(ctx, fasthttp.StatusNotFound, "there is nothing at this path")
 	}
@@ -70,8 +74,9 @@ func (s *Server) writeStatus(ctx *fasthttp.RequestCtx) {
 	answer(ctx, fasthttp.StatusOK, "application/json", append(body, '\n'))
 }
 
-// profile serves what net/http/pprof does. Index also serves profiles by name.
-func profile(ctx *fasthttp.RequestCtx, name string) {
+// profileProcess serves what net/http/pprof does. Index also serves profiles by
+// name.
+func profileProcess(ctx *fasthttp.RequestCtx, name string) {
 	h := pprof.Index
 	switch name {
 	case "cmdline":

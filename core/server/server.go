@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fasthttp/websocket"
+	"github.com/stratix-gateway/stratix/core/profile"
 	"github.com/valyala/fasthttp"
 )
 
@@ -79,7 +80,10 @@ type Options struct {
 	// Tail follows the messages that match the query. An error says what is wrong
 	// with it, or wraps ErrBusy.
 	Tail func(query url.Values) (Stream, error)
-	Log  *slog.Logger
+	// Profile samples the scripts until ctx ends and returns the report. One call
+	// runs at a time.
+	Profile func(ctx context.Context, format profile.Format) ([]byte, error)
+	Log     *slog.Logger
 }
 
 // Client is an upgraded connection on its way to its shard; the receiver owns
@@ -110,6 +114,7 @@ type Server struct {
 	refused   [refusals]atomic.Uint64
 	complaint [refusals]throttle
 	suspicion throttle
+	profiling atomic.Bool // Options.Profile runs
 
 	// handshakes counts the admitted clients whose hijack handler has not ended.
 	handshakes sync.WaitGroup

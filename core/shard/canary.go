@@ -38,6 +38,7 @@ func (s *Shard) setProgram(p *core.Program) {
 	}
 	s.retiring = append(s.retiring, s.program)
 	s.program = p
+	s.sampleNew()
 	s.releasePrograms()
 }
 
@@ -47,6 +48,7 @@ func (s *Shard) setCanary(y canary) {
 		s.retiring = append(s.retiring, s.canary.program)
 	}
 	s.canary = y
+	s.sampleNew()
 	s.releasePrograms()
 }
 

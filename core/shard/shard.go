@@ -86,6 +86,7 @@ type Shard struct {
 	canary   canary
 	recorder traffic.Recorder
 	retiring []*core.Program // not live any more, with messages still held
+	samples  *core.Samples   // where the scripts note what they do; nil while nobody asks
 
 	// What is kept.
 	boxes    map[string]*mailbox

@@ -1,0 +1,84 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core/profile"
+	"github.com/valyala/fasthttp"
+)
+
+// How long a profile of the scripts takes, in seconds.
+const (
+	defaultProfile = 10
+	maxProfile     = 60
+)
+
+// profileScripts answers with where the instructions of the scripts went, for as
+// many seconds as were asked for.
+func (s *Server) profileScripts(ctx *fasthttp.RequestCtx) {
+	seconds, format := defaultProfile, profile.Table
+	args := ctx.QueryArgs()
+	if text := string(args.Peek("seconds")); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxProfile {
+			problem(ctx, fasthttp.StatusBadRequest, fmt.Sprintf("seconds must be a whole number from 1 to %d, not %q", maxProfile, text))
+			return
+		}
+		seconds = n
+	}
+	if name := string(args.Peek("format")); name != "" {
+		var err error
+		if format, err = profile.ParseFormat(name); err != nil {
+			problem(ctx, fasthttp.StatusBadRequest, err.Error())
+			return
+		}
+	}
+	if !s.profiling.CompareAndSwap(false, true) {
+		problem(ctx, fasthttp.StatusConflict, fmt.Sprintf("another profile is being taken; try again, it takes at most %d seconds", maxProfile))
+		return
+	}
+	defer s.profiling.Store(false)
+	within, release := whileAsked(ctx, time.Duration(seconds)*time.Second)
+	report, err := s.opt.Profile(within, format)
+	release()
+	if err != nil {
+		problem(ctx, fasthttp.StatusServiceUnavailable, err.Error())
+		return
+	}
+	answer(ctx, fasthttp.StatusOK, format.ContentType(), report)
+}
+
+// whileAsked is a context that ends after a time, or before when the client
+// closes its connection or the server shuts down. release comes before the
+// answer; the connection is closed with it, since bytes of it may be read here.
+func whileAsked(ctx *fasthttp.RequestCtx, most time.Duration) (within context.Context, release func()) {
+	within, cancel := context.WithTimeout(context.Background(), most)
+	ctx.SetConnectionClose()
+	conn, down := ctx.Conn(), ctx.Done()
+	_ = conn.SetReadDeadline(time.Time{}) // that of the request would end it
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		defer cancel()
+		for b := make([]byte, 512); ; {
+			if _, err := conn.Read(b); err != nil {
+				return
+			}
+		}
+	}()
+	go func() {
+		select {
+		case <-down:
+			cancel()
+		case <-within.Done():
+		}
+	}()
+	return within, func() {
+		cancel()
+		_ = conn.SetReadDeadline(time.Unix(1, 0))
+		<-gone
+	}
+}
