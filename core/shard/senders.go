@@ -11,7 +11,7 @@ type senders struct {
 type sender struct {
 	name    string
 	blocks  int32
-	waiting int32 // messages, one a recipient
+	waiting int32 // messages, one a recipient, without those that yield
 }
 
 // take returns the sender with this name, which has one block more. name is

@@ -31,7 +31,9 @@ func (s *Shard) yield(b *mailbox, i uint32, cause record.Cause) bool {
 	e.yield = uint16(len(f.yields))
 	f.yields = append(f.yields, yield{b, i, cause})
 	b.yielding++
-	b.yieldSize += int64(s.block(e.block).size)
+	blk := s.block(e.block)
+	b.yieldSize += int64(blk.size)
+	s.senders.all[blk.sender].waiting--
 	return true
 }
 
@@ -48,7 +50,9 @@ func (s *Shard) yieldOf(e *entry) *yield {
 func (s *Shard) reprieve(b *mailbox, l *lane, i uint32, e *entry) {
 	e.flags &^= entryYields
 	b.yielding--
-	b.yieldSize -= int64(s.block(e.block).size)
+	blk := s.block(e.block)
+	b.yieldSize -= int64(blk.size)
+	s.senders.all[blk.sender].waiting++
 	if l.yielded == i {
 		l.yielded = 0
 	}

@@ -230,3 +230,27 @@ func TestALargeMessageTakesTheMemoryOfThoseThatMakeWay(t *testing.T) {
 		t.Errorf("%d wait of those that fit", len(got))
 	}
 }
+
+func TestWhoYieldsDoesNotCountAgainstItsSender(t *testing.T) {
+	st := newStore(t, "epoll")
+	st.policy = core.OverflowDropOldest
+	st.opt.Ring.ClientMessages.Store(2)
+	st.opt.Ring.SenderMessages.Store(3)
+	for _, data := range []string{"mem", "disk"} {
+		r := atHands(t, st)
+		a := r.attach("a", false)
+		r.turn()
+		for i, to := range []string{`"b"`, `"b"`, `["b","c"]`} {
+			r.in("a", fmt.Sprintf(`{"type":0,"messageId":"%s%d","to":%s,"data":%q}`, data, i, to, data))
+			r.settleLog()
+		}
+		if text := joined(all(a)); strings.Contains(text, "overflow") || !strings.Contains(text, `"queued":2`) {
+			t.Errorf("%s: one makes way, so that three wait for two clients, and a is told\n%s", data, text)
+		}
+		if n := r.s.senders.waiting("a"); n != 3 {
+			t.Errorf("%s: %d count for a", data, n)
+		}
+		r.crash()
+		st.dir = t.TempDir()
+	}
+}
