@@ -96,7 +96,9 @@ func (c *Client) leaveGroup(group string) {
 func (w *World) dropMember(group string, c *Client) {
 	members := w.groups[group]
 	if at := slices.Index(members, c); at >= 0 {
-		w.groups[group] = slices.Delete(members, at, at+1)
+		last := len(members) - 1
+		members[at] = members[last] // as in a gateway, where that is cheap
+		w.groups[group] = members[:last]
 	}
 	if len(w.groups[group]) == 0 {
 		delete(w.groups, group)

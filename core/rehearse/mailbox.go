@@ -30,6 +30,7 @@ type letterCopy struct {
 	letter            *record.Letter
 	body              []byte
 	results           []*Result // that speak of it
+	keyed             bool      // a newer one under its key replaces it
 }
 
 // fault is why a recipient was refused; the highest one is told.
@@ -103,6 +104,12 @@ func (w *World) detach(c *Client) {
 	}
 }
 
+// Where a message is kept, as its sender is told.
+const (
+	inMemory = "memory"
+	onDisk   = "disk"
+)
+
 // keep gives a message to one mailbox.
 func (w *World) keep(r *Result, letter *record.Letter, to string, body []byte) {
 	b := w.box(to)
@@ -117,7 +124,7 @@ func (w *World) keep(r *Result, letter *record.Letter, to string, body []byte) {
 	case w.waiting[letter.From]-int64(len(r.Waiting()))+int64(len(r.copies)) >= w.ring.SenderMessages.Load():
 		r.refused(faultSender)
 		return
-	case !w.fits(b, letter):
+	case !w.fits(b, letter, r.Stored == onDisk):
 		r.refused(faultFull)
 		return
 	}
@@ -130,7 +137,10 @@ func (w *World) keep(r *Result, letter *record.Letter, to string, body []byte) {
 	w.waiting[letter.From]++
 	b.bytes += int64(len(letter.Content))
 	if letter.Overflow == core.OverflowConflate && len(letter.Key) > 0 {
-		b.conflate(w, string(letter.Key))
+		for _, o := range b.waits {
+			o.keyed = o.keyed && string(o.letter.Key) != string(letter.Key)
+		}
+		l.keyed = true
 	}
 	b.waits = append(b.waits, l)
 	if c := b.client; c != nil && c.Connected {
@@ -148,28 +158,59 @@ func (r *Result) refused(why fault) {
 	r.fault = max(r.fault, why)
 }
 
-// fits makes room for a message as its policy says; false where there is none.
-func (w *World) fits(b *mailbox, letter *record.Letter) bool {
+// fits makes room for a message as its policy says; false where there is none,
+// and then nothing has made way.
+func (w *World) fits(b *mailbox, letter *record.Letter, disk bool) bool {
 	size := int64(len(letter.Content))
 	if size > w.ring.ClientBytes.Load() {
 		return false
 	}
+	going := b.superseded(letter, disk)
+	gone := int64(0) // bytes
+	for _, l := range going {
+		gone += int64(len(l.letter.Content))
+	}
 	full := func() bool {
-		return int64(len(b.waits)) >= w.ring.ClientMessages.Load() || b.bytes+size > w.ring.ClientBytes.Load() || w.total() >= w.ring.Messages.Load()
+		n := int64(len(going))
+		return int64(len(b.waits))-n >= w.ring.ClientMessages.Load() || b.bytes-gone+size > w.ring.ClientBytes.Load() || w.total()-n >= w.ring.Messages.Load()
 	}
 	for full() {
-		if letter.Overflow != core.OverflowDropOldest && letter.Overflow != core.OverflowConflate || len(b.waits) == 0 {
+		l := b.oldest(going)
+		if l == nil || letter.Overflow != core.OverflowDropOldest && letter.Overflow != core.OverflowConflate {
 			return false
 		}
-		oldest := b.waits[0]
-		for _, l := range b.waits {
-			if l.letter.Priority < oldest.letter.Priority {
-				oldest = l
-			}
-		}
-		w.settle(b, oldest, Lost)
+		going = append(going, l)
+		gone += int64(len(l.letter.Content))
+	}
+	for _, l := range going {
+		w.settle(b, l, Lost)
 	}
 	return true
+}
+
+// oldest returns the oldest message of the lowest priority that does not go
+// already; nil for none.
+func (b *mailbox) oldest(going []*letterCopy) (oldest *letterCopy) {
+	for _, l := range b.waits {
+		if !slices.Contains(going, l) && (oldest == nil || l.letter.Priority < oldest.letter.Priority) {
+			oldest = l
+		}
+	}
+	return oldest
+}
+
+// superseded returns what waits under the key of a message that conflates.
+func (b *mailbox) superseded(letter *record.Letter, disk bool) (going []*letterCopy) {
+	if letter.Overflow != core.OverflowConflate || len(letter.Key) == 0 {
+		return nil
+	}
+	for _, l := range b.waits {
+		// What is on the disk is not replaced by what is not.
+		if l.keyed && string(l.letter.Key) == string(letter.Key) && (disk || l.stored != onDisk) {
+			going = append(going, l)
+		}
+	}
+	return going
 }
 
 // total is how many messages wait.
@@ -178,15 +219,6 @@ func (w *World) total() (n int64) {
 		n += waiting
 	}
 	return n
-}
-
-// conflate takes out what waits under the key.
-func (b *mailbox) conflate(w *World, key string) {
-	for _, l := range slices.Clone(b.waits) {
-		if l.letter.Overflow == core.OverflowConflate && string(l.letter.Key) == key {
-			w.settle(b, l, Lost)
-		}
-	}
 }
 
 // settle ends the waiting of one message.

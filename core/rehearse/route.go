@@ -42,7 +42,7 @@ func (w *World) conclude(r *Result, d Decision, order uint32) {
 		w.route(r)
 		return
 	}
-	r.Stored = "memory"
+	r.Stored = inMemory
 	if len(r.id) > 0 { // it was for the gateway itself
 		r.answerWith(wire.AppendAck(nil, r.id, r.Stored, Delivered))
 	}
@@ -61,9 +61,9 @@ func (w *World) asMessage(r *Result) *core.Message {
 func (w *World) route(r *Result) {
 	c, d := r.sender, &r.Decision
 	kept := d.Storage >= core.StorageMemory
-	r.Stored = "memory"
+	r.Stored = inMemory
 	if d.Storage == core.StorageDisk {
-		r.Stored = "disk"
+		r.Stored = onDisk
 	}
 	m := w.asMessage(r)
 	var letter *record.Letter
@@ -114,7 +114,7 @@ func (w *World) route(r *Result) {
 	if !some {
 		r.counts.Offline++ // the sender was meant and has left, or nobody can be
 	}
-	if r.Stored == "disk" && len(r.copies) == 0 && len(r.again) > 0 {
+	if r.Stored == onDisk && len(r.copies) == 0 && len(r.again) > 0 {
 		r.Stored = r.again[0].stored
 	}
 	r.answer(many)
