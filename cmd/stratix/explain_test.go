@@ -28,7 +28,7 @@ func TestExplainAndTail(t *testing.T) {
   stage.prefix { routes = { ["c"] = "sender" } },
   stage.ring {},
 }`
-	of := func(ts *testscript.TestScript) *running { return ts.Value("gateway").(*running) }
+	of := gatewayOf
 	testscript.Run(t, testscript.Params{
 		Deadline: time.Now().Add(patience),
 		Dir:      "testdata/explain",
@@ -49,16 +49,7 @@ func TestExplainAndTail(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"say": func(ts *testscript.TestScript, _ bool, args []string) {
-				c, err := dialWS(of(ts).Addr().String(), args[0])
-				ts.Check(err)
-				defer c.conn.Close()
-				ts.Check(c.send(args[1]))
-				for answer := `"type":0`; strings.Contains(answer, `"type":0`); {
-					answer, err = c.next()
-					ts.Check(err)
-				}
-			},
+			"say": say,
 			"tails": func(ts *testscript.TestScript, _ bool, args []string) {
 				for end := time.Now().Add(patience); of(ts).metric("stratix_tails") != args[0]; {
 					if time.Now().After(end) {
@@ -68,4 +59,18 @@ func TestExplainAndTail(t *testing.T) {
 			},
 		},
 	})
+}
+
+func gatewayOf(ts *testscript.TestScript) *running { return ts.Value("gateway").(*running) }
+
+// say is the command of that name.
+func say(ts *testscript.TestScript, _ bool, args []string) {
+	c, err := dialWS(gatewayOf(ts).Addr().String(), args[0])
+	ts.Check(err)
+	defer c.conn.Close()
+	ts.Check(c.send(args[1]))
+	for answer := `"type":0`; strings.Contains(answer, `"type":0`); {
+		answer, err = c.next()
+		ts.Check(err)
+	}
 }

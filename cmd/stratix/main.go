@@ -21,6 +21,12 @@ type cli struct {
 	Reload  reloadCmd  `cmd:"" help:"Make a running gateway read its scripts folder now."`
 	Explain explainCmd `cmd:"" help:"Show the way of one message through a running gateway."`
 	Tail    tailCmd    `cmd:"" help:"Follow what a running gateway decides about messages."`
+	Diff    diffCmd    `cmd:"" help:"Compare what a scripts folder decides with what is live, on what clients have sent of late."`
+	Replay  replayCmd  `cmd:"" help:"Run what clients have sent of late through scripts, and print what they decide."`
+
+	Generations generationsCmd `cmd:"" help:"List the scripts that are and were live in a running gateway."`
+	Rollback    rollbackCmd    `cmd:"" help:"Make former scripts live again in a running gateway."`
+
 	Profile profileCmd `cmd:"" help:"Show where the Lua instructions of a running gateway go."`
 	Bench   benchCmd   `cmd:"" help:"Put a bounded load on a gateway on this machine and measure it."`
 	Log     logCmd     `cmd:"" help:"Look into the log of a data folder."`

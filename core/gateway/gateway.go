@@ -189,6 +189,10 @@ func (g *Gateway) start() error {
 		Message:          func(id, client string) any { return g.explain(id, client) },
 		Tail:             g.tail,
 		Profile:          g.profile,
+		Generations:      func() any { return g.Generations() },
+		Generation:       func(name string) (any, error) { return g.generationFiles(name) },
+		RollBack:         g.RollBack,
+		Traffic:          g.traffic,
 		Log:              g.log,
 	})
 	return nil

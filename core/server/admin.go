@@ -27,6 +27,7 @@ func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	switch path := string(ctx.Path()); {
+	case s.serveScripts(ctx, path):
 	case path == "/v1/status":
 		if allow(ctx, fasthttp.MethodGet, fasthttp.MethodHead) {
 			s.writeStatus(ctx)
@@ -37,7 +38,7 @@ func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
 		}
 	case path == tail:
 		if allow(ctx, fasthttp.MethodGet) {
-			s.tail(ctx)
+			s.stream(ctx, s.opt.Tail)
 		}
 	case strings.HasPrefix(string(ctx.URI().PathOriginal()), messages):
 		if allow(ctx, fasthttp.MethodGet, fasthttp.MethodHead) {
@@ -65,10 +66,12 @@ func (s *Server) reload(ctx *fasthttp.RequestCtx) {
 	s.writeStatus(ctx)
 }
 
-func (s *Server) writeStatus(ctx *fasthttp.RequestCtx) {
-	body, err := json.MarshalIndent(s.opt.Status(), "", "  ")
+func (s *Server) writeStatus(ctx *fasthttp.RequestCtx) { s.writeJSON(ctx, s.opt.Status()) }
+
+func (s *Server) writeJSON(ctx *fasthttp.RequestCtx, v any) {
+	body, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
-		problem(ctx, fasthttp.StatusInternalServerError, "encode the status: "+err.Error())
+		problem(ctx, fasthttp.StatusInternalServerError, "encode the answer: "+err.Error())
 		return
 	}
 	answer(ctx, fasthttp.StatusOK, "application/json", append(body, '\n'))

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"strings"
@@ -32,22 +31,16 @@ func (s *Server) message(ctx *fasthttp.RequestCtx, path string) {
 		problem(ctx, fasthttp.StatusBadRequest, "write "+messages+"ID, with what is no letter, digit or -_.~ in it percent-encoded")
 		return
 	}
-	body, err := json.MarshalIndent(s.opt.Message(id, string(ctx.QueryArgs().Peek("client"))), "", "  ")
-	if err != nil {
-		problem(ctx, fasthttp.StatusInternalServerError, "encode the message: "+err.Error())
-		return
-	}
-	answer(ctx, fasthttp.StatusOK, "application/json", append(body, '\n'))
+	s.writeJSON(ctx, s.opt.Message(id, string(ctx.QueryArgs().Peek("client"))))
 }
 
-// tail answers with a stream of JSON lines.
-func (s *Server) tail(ctx *fasthttp.RequestCtx) {
-	query, err := url.ParseQuery(string(ctx.URI().QueryString()))
-	if err != nil {
-		problem(ctx, fasthttp.StatusBadRequest, "the query cannot be read: "+err.Error())
+// stream answers with a stream of JSON lines.
+func (s *Server) stream(ctx *fasthttp.RequestCtx, open func(url.Values) (Stream, error)) {
+	query, ok := queryOf(ctx)
+	if !ok {
 		return
 	}
-	stream, err := s.opt.Tail(query)
+	stream, err := open(query)
 	switch {
 	case errors.Is(err, ErrBusy):
 		problem(ctx, fasthttp.StatusTooManyRequests, err.Error())

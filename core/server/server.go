@@ -80,6 +80,15 @@ type Options struct {
 	// Tail follows the messages that match the query. An error says what is wrong
 	// with it, or wraps ErrBusy.
 	Tail func(query url.Values) (Stream, error)
+	// Generations lists what is and was live; Generation returns the files of one,
+	// by its number, its hash, or the word live. Both are encoded as JSON.
+	Generations func() any
+	Generation  func(name string) (any, error)
+	// RollBack makes a former generation live: the one with this number or hash, or
+	// the last good one for "".
+	RollBack func(to string) error
+	// Traffic is what clients have sent of late, as the query chooses it.
+	Traffic func(query url.Values) (Stream, error)
 	// Profile samples the scripts until ctx ends and returns the report. One call
 	// runs at a time.
 	Profile func(ctx context.Context, format profile.Format) ([]byte, error)

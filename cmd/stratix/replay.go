@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core/rehearse"
+	"github.com/stratix-gateway/stratix/core/reload"
+	"github.com/stratix-gateway/stratix/core/shadow"
+	"github.com/stratix-gateway/stratix/core/traffic"
+)
+
+type replayCmd struct {
+	recordedFlags
+	Script    string `help:"Scripts folder to run the messages through; what is live by default." placeholder:"DIR"`
+	ID        string `name:"id" help:"Only messages with this messageId." placeholder:"MESSAGE_ID"`
+	JSON      bool   `name:"json" help:"Print a JSON object for each message."`
+	WriteTest bool   `help:"Print a test for the newest message that is chosen, with what is decided now: to be put into a *_test.lua."`
+}
+
+// Help is shown by stratix replay --help.
+func (replayCmd) Help() string {
+	return `Runs what clients have sent of late through scripts, with all effects withheld, and prints what they decide about each
+message. It comes out the same each time: clocks stand where a message was taken, random numbers begin alike, and
+shared state (stratix.kv) begins empty. A gateway records what --record-bytes has room for; of a flood, a sample.
+
+Examples:
+  stratix replay --from 10m --script new/
+  stratix replay --client desk-1 --messages 20
+  stratix replay --id msg-001 --write-test >> scripts/routes/main_test.lua`
+}
+
+// Validate rejects what could only go wrong later.
+func (c *replayCmd) Validate() error {
+	if c.WriteTest && c.ID == "" && c.Client == "" {
+		return errors.New("--write-test is about one message: choose it with --id or --client")
+	}
+	return c.check()
+}
+
+func (c *replayCmd) Run() error {
+	ctx, stop := untilInterrupted()
+	defer stop()
+	var snap reload.Snapshot
+	var err error
+	if c.Script != "" {
+		snap, err = reload.Read(c.Script)
+	} else {
+		snap, err = c.live(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	side, err := c.side(snap)
+	if err != nil {
+		return err
+	}
+	inputs, err := c.inputs(ctx)
+	if err != nil {
+		return err
+	}
+	if len(inputs) == 0 {
+		return errors.New("no messages are recorded: nobody has sent any of late, or the gateway runs with --record-bytes 0")
+	}
+	chosen, failed := 0, 0
+	var last traffic.Input
+	var lastDecision rehearse.Decision
+	for i := range inputs {
+		in := &inputs[i]
+		d := side.Decide(in) // also of those that are not chosen: they leave state behind
+		if c.ID != "" && idOf(in) != c.ID {
+			continue
+		}
+		chosen++
+		if d.Err != nil {
+			failed++
+		}
+		last, lastDecision = *in, d
+		if c.WriteTest {
+			continue
+		}
+		if err := c.print(in, &d); err != nil {
+			return err
+		}
+	}
+	switch {
+	case chosen == 0:
+		return fmt.Errorf("none of %d recorded messages has the messageId %q: they reach back to %s", len(inputs), c.ID, time.UnixMilli(inputs[0].Time).Format(time.DateTime))
+	case c.WriteTest:
+		_, err := os.Stdout.WriteString(luaTest(&last, &lastDecision))
+		return err
+	case !c.JSON:
+		fmt.Printf("%d message(s), %d failed\n", chosen, failed)
+	}
+	return nil
+}
+
+// print prints what was decided about one message.
+func (c *replayCmd) print(in *traffic.Input, d *rehearse.Decision) error {
+	if !c.JSON {
+		_, err := fmt.Printf("%s  %s  %s  %s  %d instructions\n", time.UnixMilli(in.Time).Local().Format(traceTime), in.From, orDash(idOf(in)), d, d.Instructions)
+		return err
+	}
+	out := json.NewEncoder(os.Stdout)
+	out.SetEscapeHTML(false) // "-> group desk" is for people
+	return out.Encode(struct {
+		Decision     string         `json:"decision"`
+		Kind         string         `json:"kind"`
+		Instructions int            `json:"instructions"`
+		Message      *traffic.Input `json:"message"`
+	}{d.String(), shadow.Kind(d), d.Instructions, in})
+}
