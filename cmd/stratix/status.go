@@ -61,7 +61,10 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 	row("scripts", "%s", sc.Folder)
 	row("generation", "%d, hash %s, live since %s", sc.Generation, sc.Hash, momentText(sc.Since, now))
 	if sc.LastGood {
-		row("", "THE FOLDER IS BROKEN: this is the last generation that worked")
+		row("", "THE FOLDER HOLDS SOMETHING ELSE, which did not load or was taken back: mend it and save")
+	}
+	if y := sc.Canary; y != nil {
+		row("canary", "%d, hash %s, for %g%% of the clients until %s", y.Generation, y.Hash, 100*y.Share, y.Until.Local().Format(time.TimeOnly))
 	}
 	pipeline := strings.Join(sc.Stages, " -> ")
 	if len(sc.Stages) == 0 {
@@ -74,8 +77,14 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 	}
 	row("policy", "%s", policy)
 	row("last attempt", "%s: generation %d, by %s, took %.1f ms, %s", strings.ToUpper(sc.Last.Result), sc.Last.Generation, sc.Last.Trigger, sc.Last.Millis, momentText(sc.Last.At, now))
+	for _, s := range sc.Last.Steps {
+		row("", "%s", s)
+	}
 	for _, p := range sc.Last.Problems {
 		row("", "%s", p)
+	}
+	for _, w := range sc.Warnings {
+		row("warning", "%s", w)
 	}
 
 	row("clients", "%d connected, %d group(s)", st.Connections, st.Groups)

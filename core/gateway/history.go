@@ -187,15 +187,16 @@ func (h *history) list() []past {
 	return all
 }
 
-// prune forgets the oldest ones, and the last good one never.
+// prune forgets the oldest ones, and never the last good one before the newest,
+// which may be taken back.
 func (h *history) prune() error {
 	bytes, good := 0, false
 	var errs []error
 	kept := h.all[:0]
 	for i, p := range h.all {
 		bytes += p.bytes()
-		first := p.Bad == "" && !good
-		good = good || p.Bad == ""
+		first := p.Bad == "" && i > 0 && !good
+		good = good || first
 		if i < maxHistory && bytes <= historyBytes || first {
 			kept = append(kept, p)
 		} else if h.folder != "" {

@@ -86,6 +86,6 @@ func TestASmallRingKeepsNothing(t *testing.T) {
 	f(0, 100, 0)
 	f(MinRing-1, 100, 0)
 	f(MinRing, 100, 2)
-	f(MinRing, MinRing/4-ringHead, 2)
+	f(MinRing, MinRing/4-4, 2)
 	f(MinRing, MinRing/4, 1)
 }

@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stratix-gateway/stratix/core/reload"
+)
+
+func snapOf(text string) reload.Snapshot {
+	return reload.Snapshot{Files: map[string][]byte{"main.lua": []byte(text)}, Hash: sha256.Sum256([]byte(text))}
+}
+
+func mustOpen(t *testing.T, data, dir string) *history {
+	t.Helper()
+	h, err := openHistory(data, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestTenGenerationsAreKeptAndTheLastGoodOneAlways(t *testing.T) {
+	data := t.TempDir()
+	h := mustOpen(t, data, "/scripts")
+	for n := 1; n <= 15; n++ {
+		snap := snapOf(fmt.Sprint("v", n))
+		if err := h.wentLive(snap, uint32(n)); err != nil {
+			t.Fatal(err)
+		}
+		if n > 2 {
+			if err := h.takenBack(snap, "it failed"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for life := range 2 {
+		if p := h.good([32]byte{}); p == nil || string(p.Files["main.lua"]) != "v2" {
+			t.Fatalf("life %d: the last good one is %+v", life, p)
+		}
+		if n := len(h.list()); n != 11 {
+			t.Errorf("life %d: %d are kept", life, n)
+		}
+		h = mustOpen(t, data, "/scripts")
+	}
+	if p := h.find(snapOf("v15").Hash); p == nil || p.Bad != "it failed" || p.number != 0 {
+		t.Errorf("after a restart the newest is %+v", p)
+	}
+	names, _ := filepath.Glob(filepath.Join(data, "generations", "*"))
+	if len(names) != 11 {
+		t.Errorf("the folder holds %q", names)
+	}
+}
+
+func TestWhatGoesLiveAgainIsGoodAgain(t *testing.T) {
+	h := mustOpen(t, t.TempDir(), "/scripts")
+	for n, text := range []string{"a", "b", "a"} {
+		if err := h.wentLive(snapOf(text), uint32(n+1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.takenBack(snapOf("a"), "bad"); n == 0 && err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p := h.good(snapOf("b").Hash); p != nil && string(p.Files["main.lua"]) != "a" {
+		t.Errorf("got %+v", p)
+	}
+	if n := len(h.list()); n != 2 {
+		t.Errorf("%d are kept of two contents", n)
+	}
+}
+
+func TestAGenerationIsFoundByWhatAnOperatorSays(t *testing.T) {
+	h := mustOpen(t, "", "/scripts")
+	for n := range 3 {
+		if err := h.wentLive(snapOf(fmt.Sprint(n)), uint32(n+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := func(name, want string) {
+		t.Helper()
+		p, err := h.named(name)
+		switch {
+		case err != nil && !strings.Contains(err.Error(), want):
+			t.Errorf("%q: got %v, want %s", name, err, want)
+		case err == nil && string(p.Files["main.lua"]) != want:
+			t.Errorf("%q: got %q, want %q", name, p.Files["main.lua"], want)
+		}
+	}
+	f("2", "1")
+	f(fmt.Sprintf("%x", snapOf("2").Hash)[:6], "2")
+	f(strings.ToUpper(fmt.Sprintf("%x", snapOf("0").Hash)), "0")
+	f("7", "there is no generation")
+	f("", "there is no generation")
+	f("zz", "there is no generation")
+}
+
+func TestGenerationsOfAnotherFolderStandInForNothing(t *testing.T) {
+	data := t.TempDir()
+	if err := mustOpen(t, data, "/one").wentLive(snapOf("x"), 1); err != nil {
+		t.Fatal(err)
+	}
+	h := mustOpen(t, data, "/other")
+	if h.good([32]byte{}) != nil || h.foreign != "/one" {
+		t.Errorf("got %+v", h)
+	}
+}
+
+func TestADamagedGenerationIsNamedAndTheOthersAreRead(t *testing.T) {
+	data := t.TempDir()
+	if err := mustOpen(t, data, "/scripts").wentLive(snapOf("x"), 1); err != nil {
+		t.Fatal(err)
+	}
+	bad := filepath.Join(data, "generations", "bad.json")
+	if err := os.WriteFile(bad, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h, err := openHistory(data, "/scripts")
+	if err == nil || !strings.Contains(err.Error(), bad) || h.good([32]byte{}) == nil {
+		t.Errorf("got %+v, %v", h, err)
+	}
+}

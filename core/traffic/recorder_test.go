@@ -1,0 +1,53 @@
+package traffic
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"testing"
+
+	"github.com/stratix-gateway/stratix/core"
+)
+
+func TestARecorderTakesItsShareOfATick(t *testing.T) {
+	r := NewRecorder(1<<20, 3)
+	for tick := range 2 {
+		for i := range 5 {
+			r.Note(&core.Message{From: &core.Session{ID: fmt.Sprintf("t%d-%d", tick, i)}, Data: []byte("1")})
+		}
+		r.Tick()
+	}
+	var got []string
+	for next, done := uint64(0), false; !done; {
+		next, done = r.Each(next, 1<<20, func(entry []byte) {
+			var in Input
+			if !Read(entry, &in) {
+				t.Fatal("it holds what is no entry")
+			}
+			got = append(got, in.From)
+		})
+	}
+	if want := []string{"t0-0", "t0-1", "t0-2", "t1-0", "t1-1", "t1-2"}; !reflect.DeepEqual(got, want) || r.Skipped() != 4 {
+		t.Errorf("got %q and %d skipped, want %q and 4", got, r.Skipped(), want)
+	}
+}
+
+func TestAnInputIsTheSameBehindJSON(t *testing.T) {
+	f := func(in Input) {
+		t.Helper()
+		b, err := json.Marshal(in)
+		var got Input
+		if err == nil {
+			err = json.Unmarshal(b, &got)
+		}
+		if err != nil || !reflect.DeepEqual(got, in) {
+			t.Errorf("%+v became %s, which is %+v, %v", in, b, got, err)
+		}
+	}
+	f(Input{From: "a", Data: []byte("1")})
+	f(Input{
+		From: "é\"", Remote: netip.MustParseAddr("2001:db8::1"), Time: 1795559233228, ID: []byte(`"m"`), Data: []byte(`{"x":[1,2]}`),
+		Headers: []byte(`{"a":"b"}`), To: []byte(`["x","y"]`), Size: 99, TTL: 7, Priority: 9, Receipt: true,
+	})
+}
