@@ -20,6 +20,7 @@ type scripts struct {
 	mu       sync.Mutex // held while a generation is built and made live
 	live     *core.Generation
 	snapshot reload.Snapshot // of the live generation
+	tried    [32]byte        // hash of what the folder held at the last attempt
 	trial    *trial          // of the newest generation; nil when it has proved itself
 	first    reload.Snapshot // of the folder, as it was at the start
 	closed   bool            // nothing goes live any more
@@ -68,6 +69,9 @@ type Attempt struct {
 	Warnings   []string       `json:"warnings,omitempty"`
 	Shadow     *shadow.Report `json:"shadow,omitempty"`
 }
+
+// triggerSave is the one trigger that nobody has meant for sure.
+const triggerSave = "save"
 
 // The results of an attempt.
 const (
@@ -150,6 +154,11 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 	if sc.closed {
 		return errClosed
 	}
+	again := snap.Hash == sc.tried
+	sc.tried = snap.Hash
+	if again && trigger == triggerSave && snap.Hash != sc.snapshot.Hash {
+		return nil // the watcher is late: somebody has reloaded meanwhile, and it was rejected or taken back
+	}
 	began := time.Now()
 	p := &passage{Attempt: Attempt{Trigger: trigger}}
 	switch t := sc.trial; {
@@ -168,7 +177,13 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 		g.unchanged(p, began, sc.live.Number, text)
 		return nil
 	}
-	gen, err := g.examine(p, snap)
+	var gen *core.Generation
+	var err error
+	if was := sc.past.find(snap.Hash); trigger == triggerSave && was != nil && was.Bad != "" {
+		err = fmt.Errorf("this is what was taken back (%s): change it, or serve it all the same with stratix reload", was.Bad)
+	} else {
+		gen, err = g.examine(p, snap)
+	}
 	if err != nil {
 		g.rejected(p, began, err)
 		return err
@@ -298,10 +313,10 @@ func (g *Gateway) watchScripts(ctx context.Context) error {
 		func(snap reload.Snapshot) {
 			g.scripts.mu.Lock()
 			defer g.scripts.mu.Unlock()
-			_ = g.apply(snap, "save") // noted there
+			_ = g.apply(snap, triggerSave) // noted there
 		},
 		func(err error) {
-			g.rejected(&passage{Attempt: Attempt{Trigger: "save", Generation: g.scripts.number.Load()}}, time.Now(), err)
+			g.rejected(&passage{Attempt: Attempt{Trigger: triggerSave, Generation: g.scripts.number.Load()}}, time.Now(), err)
 		})
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("watch %s: %w", g.opt.Scripts, err)
