@@ -22,6 +22,7 @@ require (
 
 require (
 	github.com/molecule-man/go-brrr v1.3.0 // indirect
+	github.com/pires/go-proxyproto v0.8.1 // indirect
 	github.com/savsgio/gotils v0.0.0-20240704082632-aef3928b8a38 // indirect
 	github.com/tidwall/match v1.1.1 // indirect
 	github.com/tidwall/pretty v1.2.0 // indirect

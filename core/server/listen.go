@@ -128,6 +128,7 @@ type listener struct {
 	net.Listener
 	waiting    *waiting
 	handshakes *sync.WaitGroup
+	wrap       func(net.Conn) net.Conn // may be nil
 	log        *slog.Logger
 	complaint  throttle
 }
@@ -140,6 +141,9 @@ func (l *listener) Accept() (net.Conn, error) {
 		c, err := l.Listener.Accept()
 		if err == nil {
 			if entered := l.waiting.enter(c, l.handshakes); entered != nil {
+				if l.wrap != nil {
+					entered.Conn = l.wrap(c)
+				}
 				return entered, nil
 			}
 			continue
@@ -170,6 +174,7 @@ func passing(err error) bool {
 // when the response could not be written.
 type conn struct {
 	net.Conn
+	raw        net.Conn // without what the listener has put around it
 	handshakes *sync.WaitGroup
 	place      atomic.Pointer[Place]
 	waiting    *waiting
