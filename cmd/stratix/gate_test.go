@@ -313,7 +313,9 @@ func TestWhatWasTakenBackIsNotServedAgainByAccident(t *testing.T) {
 		t.Fatal(err)
 	}
 	save(t, main, stampScript(3))
-	r.waitFor("the next save", func(st gateway.Status) bool { return st.Scripts.Last.Result == "live" && st.Scripts.Last.Trigger == "save" })
+	r.waitFor("the next save", func(st gateway.Status) bool {
+		return st.Scripts.Last.Result == "live" && st.Scripts.Last.Trigger == "save"
+	})
 	if v := r.metric(`stratix_reloads_total{result="live"}`); v != "3" {
 		t.Errorf("%s generations went live, want the first, the one that was taken back, and the last", v)
 	}
