@@ -26,7 +26,7 @@ import (
 )
 
 type serveCmd struct {
-	Listen  string `help:"Address for clients: HOST:PORT or unix:PATH." default:":8080" env:"STRATIX_LISTEN" group:"Where"`
+	Listen  string `help:"Address for clients: HOST:PORT or unix:PATH; unix:PATH,mode=660 lets the group in." default:":8080" env:"STRATIX_LISTEN" group:"Where"`
 	Admin   string `help:"Address for operators: loopback HOST:PORT, unix:PATH, or 'off'." default:"127.0.0.1:8081" env:"STRATIX_ADMIN" group:"Where"`
 	Scripts string `help:"Folder with main.lua; it is watched, and each save goes live." default:"scripts/routes" env:"STRATIX_SCRIPTS" group:"Where"`
 	Data    string `help:"Folder for what must survive a restart: kept messages, the last scripts that worked. One gateway uses it at a time." default:"data" env:"STRATIX_DATA" group:"Where"`
