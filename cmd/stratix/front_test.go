@@ -109,6 +109,9 @@ func TestARenewedCertificateDropsNobody(t *testing.T) {
 
 func TestNginxInFront(t *testing.T) {
 	nginx, err := exec.LookPath("nginx")
+	if sbin := "/usr/sbin/nginx"; err != nil { // where Debian has it, and not everybody looks
+		nginx, err = exec.LookPath(sbin)
+	}
 	if err != nil {
 		t.Skip("there is no nginx; apt-get install nginx-light")
 	}
