@@ -166,7 +166,7 @@ elif [[ -z $lint ]]; then
   skip "the linter: golangci-lint $linter is not there, and --no-install"
 else
   section "linter"
-  "$lint" run
+  "$lint" run --allow-parallel-runners
 fi
 
 section "Go tests"
