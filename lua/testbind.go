@@ -25,7 +25,7 @@ const (
 func (c *testCase) testVerbs() functions {
 	return functions{
 		"connect": c.connect, "send": c.send, "client": c.client,
-		"advance": c.advance, "at": c.at, "now": c.now,
+		"advance": c.advance, "at": c.at, "now": c.now, "fill_kv": c.fillKv,
 		"eq": c.eq, "ok": c.ok, "match": c.match, "error": c.raises,
 		"log": c.print, "skip": c.skip,
 	}
@@ -107,6 +107,7 @@ func (c *testCase) deliver(L *glua.LState, sender *rehearse.Client, frame []byte
 	c.in.vm.charge(costOfSend + len(frame)/bytesPerInstruction)
 	r := sender.Send(frame)
 	c.note(r)
+	c.most = max(c.most, r.Decision.Instructions)
 	c.settled(L)
 	object := L.NewUserData()
 	object.Value, object.Metatable = r, c.resultType
@@ -129,6 +130,12 @@ func (c *testCase) frame(L *glua.LState, m *glua.LTable) []byte {
 		}
 	}
 	return append(frame, '}')
+}
+
+// fillKv is t:fill_kv(): from now on stratix.kv has no room.
+func (c *testCase) fillKv(*glua.LState) int {
+	c.load.shared.kv.Fill()
+	return 0
 }
 
 // advance is t:advance("31s"): the clock moves, and what is due happens.

@@ -28,6 +28,7 @@ type testCase struct {
 	skipped  bool
 	reason   string     // of the skip
 	sent     []exchange // the last ones
+	most     int        // instructions that a message took
 }
 
 // exchange is something that a client sent, for the text of a failure.
@@ -97,7 +98,7 @@ func (c *testCase) run(chunk *Chunk, name string) TestResult {
 		r.Instructions = c.call(chunk, name, pos)
 		c.in.vm.close()
 	}
-	r.Log = c.log.String()
+	r.Log, r.MessageInstructions = c.log.String(), c.most
 	switch {
 	case len(c.failures) > 0:
 		r.Outcome, r.Text = TestFailed, strings.Join(append(c.failures, c.exchanges()...), "\n")

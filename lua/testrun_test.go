@@ -55,6 +55,8 @@ func TestATestSaysWhatHappened(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", body, got, want)
 		}
 	}
+	f(`t:ok(stratix.kv.set("a", 1)) t:fill_kv() t:eq({ stratix.kv.add("b", 1) }, { nil, "full" }) t:eq(stratix.kv.incr("a"), 2)
+		stratix.kv.delete("a") t:eq(stratix.kv.add("b", 1), true)`, "ok ")
 	const order = `local r = t:send{ from = "a", data = { kind = "order" } } `
 	f("", "ok ")
 	f(`t:skip("later")`, "skip later")
