@@ -112,7 +112,12 @@ func (c *testCase) run(chunk *Chunk, name string) TestResult {
 // call runs the file and then the function, and notes how they fail.
 func (c *testCase) call(chunk *Chunk, name, pos string) (instructions int) {
 	v := c.in.vm
-	if err := v.run(chunk); err != nil {
+	// The modules that the file requires may make word lists and the like, as they
+	// do for main.lua, whose pipeline is the only one.
+	c.in.loading, c.in.defined = true, mainFile
+	err := v.run(chunk)
+	c.in.loading = false
+	if err != nil {
 		c.failures = append(c.failures, failureOf(err, pos))
 		return 0
 	}
