@@ -21,8 +21,21 @@ const (
 	costOfTick = 3 // so that a test can afford maxAdvance
 )
 
-// testVerbs are the verbs of t.
+// testVerbs are the verbs of t. Each is called on it.
 func (c *testCase) testVerbs() functions {
+	verbs := c.bareVerbs()
+	for name, verb := range verbs {
+		verbs[name] = func(L *glua.LState) int {
+			if object, ok := L.Get(1).(*glua.LUserData); !ok || object.Value != c {
+				L.RaiseError("a verb of t needs a colon, as in t:%s(...)", name)
+			}
+			return verb(L)
+		}
+	}
+	return verbs
+}
+
+func (c *testCase) bareVerbs() functions {
 	return functions{
 		"connect": c.connect, "send": c.send, "client": c.client,
 		"advance": c.advance, "at": c.at, "now": c.now, "fill_kv": c.fillKv,

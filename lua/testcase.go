@@ -128,6 +128,7 @@ func (c *testCase) call(chunk *Chunk, name, pos string) (instructions int) {
 		return 0
 	}
 	t := v.L.NewUserData()
+	t.Value = c
 	t.Metatable = c.in.objectType("verb of t", c.testVerbs())
 	if err := v.call(fn, 0, t); err != nil && !strings.HasSuffix(err.Error(), endOfTest) {
 		c.failures = append(c.failures, failureOf(err, pos))
@@ -172,6 +173,9 @@ func decided(r *rehearse.Result) string {
 		return "waits behind a message of its sender that a stage holds"
 	}
 	text := r.Decision.String()
+	if r.Repeated() {
+		text += "; a repeat: its sender and messageId are known already"
+	}
 	switch status := r.Status(); {
 	case text == "" && status != "":
 		return status

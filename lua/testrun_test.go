@@ -84,6 +84,9 @@ func TestATestSaysWhatHappened(t *testing.T) {
 	const order = `local r = t:send{ from = "a", data = { kind = "order" } } `
 	f("", "ok ")
 	f(`t:skip("later")`, "skip later")
+	f(`t.eq(1, 2)`, "FAIL main_test.lua:1: a verb of t needs a colon, as in t:eq(...)")
+	f(`t.connect()`, "FAIL main_test.lua:1: a verb of t needs a colon, as in t:connect(...)")
+	f(`local c = t:connect("b") t.ok(c, 1)`, "FAIL main_test.lua:1: a verb of t needs a colon, as in t:ok(...)")
 	f(`t:at("2026-03-01 00:00:30") t:error(function() t:advance("721h") end, "advance takes up to 720h")`, "ok ")
 	f(`t:eq({ 1, { a = "x" } }, { 1, { a = "x" } })`, "ok ")
 	f(`t:eq(stratix.null, json.decode("null"))`, "ok ")

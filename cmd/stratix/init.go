@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stratix-gateway/stratix/core/reload"
 	"github.com/stratix-gateway/stratix/lua"
 )
 
@@ -140,8 +141,8 @@ func (c *initCmd) refuseExisting(files []scaffold) error {
 		}
 	}
 	if len(there) > 0 {
-		return fmt.Errorf("%s has these already: %s; init overwrites nothing, and nothing was made.\n"+
-			"Take another folder; for the editor's files alone: stratix init --annotations %s", c.Dir, strings.Join(there, ", "), quoted(c.Dir))
+		return fmt.Errorf("%s has these already: %s; init overwrites nothing, and nothing was made; "+
+			"for the editor's files alone: stratix init --annotations %s", c.Dir, strings.Join(there, ", "), quoted(c.Dir))
 	}
 	return nil
 }
@@ -158,6 +159,15 @@ func (c *initCmd) make(f scaffold) error {
 	_, err = file.Write(f.content)
 	if err = errors.Join(err, file.Close()); err != nil {
 		_ = os.Remove(c.path(f))
+	}
+	return err
+}
+
+// orInit adds to an error of a command about a scripts folder how one is made, where
+// there is none.
+func orInit(dir string, err error) error {
+	if _, missing := os.Stat(filepath.Join(dir, reload.Main)); err != nil && errors.Is(missing, fs.ErrNotExist) {
+		return fmt.Errorf("%w; to make a scripts folder to begin with: stratix init %s", err, quoted(dir))
 	}
 	return err
 }

@@ -70,7 +70,7 @@ func (c *testCmd) Validate() (err error) {
 func (c *testCmd) Run() error {
 	snap, err := reload.Read(c.Dir)
 	if err != nil {
-		return err
+		return orInit(c.Dir, err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -87,7 +87,7 @@ func (c *testCmd) once(ctx context.Context, snap reload.Snapshot, w io.Writer) e
 		lua.TestOptions{Budget: c.Budget, TestBudget: c.TestBudget, ScriptEnv: c.ScriptEnv, Run: c.match}, report.each)
 	if err != nil {
 		report.broken(err)
-		return err
+		return orInit(c.Dir, err)
 	}
 	if len(results) == 0 {
 		if c.Match != "" {

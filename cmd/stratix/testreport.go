@@ -57,7 +57,7 @@ func (c *testCmd) cost(results []lua.TestResult) string {
 }
 
 // noTests is what a folder without tests is answered; %s is the folder.
-const noTests = `%s has no tests. A test is a function test_* in a file *_test.lua, such as main_test.lua:
+const noTests = `%s has no tests. A test is a global function test_* in a file *_test.lua, such as main_test.lua:
 
   function test_a_message_goes_where_its_sender_says(t)
     local b = t:connect("b")
