@@ -53,6 +53,18 @@ func TestTheListNamesAllExamples(t *testing.T) {
 	}
 }
 
+func TestLuacheckAcceptsAllScripts(t *testing.T) {
+	luacheck, err := exec.LookPath("luacheck")
+	if err != nil {
+		t.Skip("there is no luacheck, which would read the scripts: apt-get install lua-check")
+	}
+	run(t, nil, luacheck, "--no-color", "--codes", "--no-default-config", "--std", "lua51", "--max-line-length", "200",
+		"--ignore", "111/test_.*", "131/test_.*", // tests are globals
+		"212", // a hook takes what it does not need
+		"--globals", "on_connect", "on_disconnect", "on_policy", "on_tick", "--read-globals", "pipeline", "stage", "stratix", "log", "json",
+		"--", ".", "../scripts/routes", "../cmd/stratix/scaffold", "../lua/stdlib")
+}
+
 func TestTheShippedScriptsPassTheirTests(t *testing.T) {
 	stratix := build(t)
 	run(t, nil, stratix, "check", "--strict", "../scripts/routes")

@@ -127,6 +127,12 @@ func TestARulingCostsNoAllocation(t *testing.T) {
 			t.Fatal(refusal.Text)
 		}
 	})
+	m.Effects.Own, m.Effects.Targets = true, []core.Target{{Kind: core.ToGroup, Name: "audit"}}
+	coretest.AllocCeiling(t, 0, func() {
+		if targets, _ := r.Targets(m, p); len(targets) != 3 {
+			t.Fatal(targets)
+		}
+	})
 }
 
 func TestAnErrorIsToldAsFarAsItIsTheSendersBusiness(t *testing.T) {

@@ -24,7 +24,8 @@ function hours.quiet(id, now)
   if not zone then
     return nil
   end
-  local at, quiet = clock(zone, now), nil
+  local at = clock(zone, now)
+  local quiet
   if zone.from <= zone.to then
     quiet = zone.from <= at and at < zone.to
   else -- over midnight
