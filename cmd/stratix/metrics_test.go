@@ -110,3 +110,40 @@ pipeline {
 	}
 	r.waitFor("the count of messages", func(st gateway.Status) bool { return st.MessagesIn == 6 })
 }
+
+func TestWhatSendersAreToldIsCounted(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": `pipeline { function(msg)
+  local why = msg:get("data.why")
+  if why == "code" then return msg:reject(msg:get("data.code"), "no") end
+end }`}, nil)
+	c, err := dialWS(r.Addr().String(), "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	say := func(frame string) {
+		t.Helper()
+		if err := c.send(frame); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(`{"type":0,"messageId":"m1","to":{"group":"nobody"},"data":{}}`)
+	say(`{"type":0,"messageId":"m2","to":{"prefix":"zz"},"data":{}}`)
+	say(`{"type":0,"messageId":"m3","to":"away","data":{}}`)
+	for i := range 100 {
+		say(fmt.Sprintf(`{"type":0,"messageId":"r%d","data":{"why":"code","code":"code%d"}}`, i, i))
+	}
+	f := func(name, want string) {
+		t.Helper()
+		if got := r.metric(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	f(`stratix_undelivered_total{reason="offline"}`, "3")
+	f(`stratix_errors_told_total{code="offline"}`, "3")
+	f(`stratix_errors_told_total{code="code5"}`, "1")
+	f(`stratix_errors_told_total{code="other"}`, "37") // 64 are counted one by one, on one shard
+}

@@ -24,6 +24,8 @@ type testCmd struct {
 	Budget     int    `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET"`
 	TestBudget int    `help:"Lua instructions for one test, without those of the scripts." default:"10000000"`
 
+	ScriptEnv []string `help:"Environment variables that scripts may read with stratix.env, by their names; what they hold is never logged." placeholder:"NAME" env:"STRATIX_SCRIPT_ENV"`
+
 	match *regexp.Regexp
 }
 
@@ -45,6 +47,7 @@ Examples:
   stratix test
   stratix test --run orders -v
   stratix test --watch scripts/routes
+  ORDERS_GROUP=orders stratix test --script-env ORDERS_GROUP
   stratix test --format junit /etc/stratix/routes > report.xml`
 }
 
@@ -61,13 +64,13 @@ func (c *testCmd) Validate() (err error) {
 	if c.match, err = regexp.Compile(c.Match); err != nil {
 		return fmt.Errorf("--run: %w", err)
 	}
-	return nil
+	return badVariable(c.ScriptEnv)
 }
 
 func (c *testCmd) Run() error {
 	snap, err := reload.Read(c.Dir)
 	if err != nil {
-		return err
+		return orInit(c.Dir, err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -81,10 +84,10 @@ func (c *testCmd) Run() error {
 func (c *testCmd) once(ctx context.Context, snap reload.Snapshot, w io.Writer) error {
 	report := c.report(w)
 	results, err := lua.RunTests(ctx, lua.Sources(snap.Files),
-		lua.TestOptions{Budget: c.Budget, TestBudget: c.TestBudget, Run: c.match}, report.each)
+		lua.TestOptions{Budget: c.Budget, TestBudget: c.TestBudget, ScriptEnv: c.ScriptEnv, Run: c.match}, report.each)
 	if err != nil {
 		report.broken(err)
-		return err
+		return orInit(c.Dir, err)
 	}
 	if len(results) == 0 {
 		if c.Match != "" {

@@ -185,6 +185,7 @@ func (s *Shard) advance(now time.Time) {
 		s.sweepOn()
 		s.thinBlanks()
 		s.recorder.Tick()
+		s.traceTick()
 		s.seen.expire(s.seconds())
 		if s.draining != nil {
 			s.stepDrain()

@@ -25,8 +25,8 @@ stage = {}
 ---
 ---Without a routing verb (to, to_prefix, to_group, to_sender, reply) a message
 ---goes where its sender addressed it; the first routing verb replaces that, and
----further ones add. Nothing happens before the whole pipeline has accepted the
----message.
+---further ones add. With to_own they all add. Nothing happens before the whole
+---pipeline has accepted the message.
 ---@class Message
 local msg = {}
 
@@ -112,6 +112,11 @@ function msg:to_group(group) end
 
 ---Sends the message back to its sender.
 function msg:to_sender() end
+
+---Keeps the recipients that the sender has named, as far as on_policy allows
+---them: routing verbs before and after it add to them. Without a `to` it does
+---nothing.
+function msg:to_own() end
 
 ---Answers the sender with a message of its own.
 ---@param value Json
@@ -211,7 +216,7 @@ function stratix.now() end
 ---@return T
 function stratix.array(t) end
 
----Reads an environment variable of the gateway that serve and check were given
+---Reads an environment variable of the gateway that serve, check and test were given
 ---with --script-env; asking for another one is an error. The gateway never logs
 ---what it holds; neither should a script.
 ---@param name string
