@@ -147,3 +147,23 @@ end }`}, nil)
 	f(`stratix_errors_told_total{code="code5"}`, "1")
 	f(`stratix_errors_told_total{code="other"}`, "37") // 64 are counted one by one, on one shard
 }
+
+func TestEveryMetricSaysWhatItCounts(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": `pipeline { stage.disk {}, stage.ring {} }`}, gated)
+	page := r.get("http://" + r.AdminAddr().String() + "/metrics")
+	described, n := map[string]bool{}, 0
+	for line := range strings.Lines(page) {
+		words := strings.Fields(line)
+		if len(words) > 3 && words[1] == "HELP" {
+			described[words[2]] = true
+		}
+		if len(words) > 2 && words[1] == "TYPE" && strings.HasPrefix(words[2], "stratix_") {
+			if n++; !described[words[2]] {
+				t.Errorf("%s has no line of HELP", words[2])
+			}
+		}
+	}
+	if n < 60 {
+		t.Errorf("there are only %d metrics:\n%s", n, page)
+	}
+}
