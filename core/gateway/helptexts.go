@@ -2,8 +2,8 @@ package gateway
 
 // helpTexts say what each metric counts. A test wants one for every metric.
 var helpTexts = map[string]string{
-	"stratix_build_info":                          "Always 1; the version is in the label.",
-	"stratix_canary":                              "1 while a share of the clients has newer scripts than the others.",
+	"stratix_build_info": "Always 1; the version is in the label.",
+	"stratix_canary":     "1 while a share of the clients has newer scripts than the others.",
 	"stratix_certificate_until_timestamp_seconds": "When the TLS certificate is over.",
 	"stratix_connections":                         "Clients that are connected.",
 	"stratix_connections_closed_total":            "Connections that have ended.",
