@@ -84,12 +84,15 @@ func (g *Gateway) retire(old *core.Generation) {
 	}
 }
 
-// freeze keeps everything as it is: it waits for an attempt that is under way,
-// and later ones fail.
+// freeze keeps everything as it is: it waits for what is going live at the moment,
+// later attempts fail, and trials end without a verdict.
 func (sc *scripts) freeze() {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	sc.closed = true
+	if sc.trial != nil {
+		sc.trial.stop()
+	}
 }
 
 // close lets go of all generations, after freeze and after the shards have
