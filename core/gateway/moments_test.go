@@ -1,6 +1,13 @@
 package gateway
 
-import "testing"
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core/reload"
+)
 
 // What operators do in bad moments.
 
@@ -10,4 +17,125 @@ func TestAGatewayEndsWhileItsScriptsAreOnTrial(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.stop() // says it, if it does not
+}
+
+func TestWhatReplacesScriptsOnTrialIsMeasuredByWhatHasProvedItself(t *testing.T) {
+	r := serve(t, made{Name: "good", Messages: 1000}, nil)
+	// Too few messages for a verdict on the first, and then it is too late.
+	for _, m := range []made{{Name: "bad", Messages: 9, Failed: 9}, {Name: "worse", Messages: 20, Failed: 20}} {
+		if err := r.save(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.wait("it to be taken back", func() bool { return r.scripts.report().last.Result == resultTakenBack })
+	if name := r.live(); name != "good" {
+		t.Errorf("%s scripts have come back", name)
+	}
+}
+
+// slowTests makes the tests of the scripts that are called so wait until release
+// is closed, or they are told to end; begun is sent to when they begin.
+func slowTests(name string) (test Tester, begun, release chan struct{}) {
+	begun, release = make(chan struct{}, 100), make(chan struct{})
+	return func(ctx context.Context, snap reload.Snapshot) (int, error) {
+		if !strings.Contains(string(snap.Files[reload.Main]), name) {
+			return 0, nil
+		}
+		begun <- struct{}{}
+		select {
+		case <-release:
+			return 1, nil
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}, begun, release
+}
+
+func TestAnOperatorTakesBackScriptsWhileASaveIsTested(t *testing.T) {
+	test, begun, release := slowTests("mended")
+	r := serve(t, made{Name: "good"}, func(o *Options) { o.Test = test })
+	if err := r.save(made{Name: "bad"}); err != nil {
+		t.Fatal(err)
+	}
+	saved := make(chan error, 1)
+	go func() { saved <- r.save(made{Name: "mended"}) }()
+	<-begun
+	taken := make(chan error, 1)
+	go func() { taken <- r.RollBack("") }()
+	select {
+	case err := <-taken:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(patience):
+		t.Error("the rollback waits for the tests of a save")
+	}
+	close(release)
+	if err := <-saved; err == nil || !strings.Contains(err.Error(), "rolled back meanwhile") {
+		t.Errorf("the save that was in the gate ended with %v", err)
+	}
+	if name := r.live(); name != "good" {
+		t.Errorf("%s scripts are live", name)
+	}
+}
+
+func TestFailingScriptsAreTakenBackWhileASaveIsTested(t *testing.T) {
+	test, begun, release := slowTests("mended")
+	r := serve(t, made{Name: "good", Messages: 1000}, func(o *Options) { o.Test = test })
+	if err := r.save(made{Name: "bad", Messages: 20, Failed: 9}); err != nil {
+		t.Fatal(err)
+	}
+	saved := make(chan error, 1)
+	go func() { saved <- r.save(made{Name: "mended"}) }()
+	<-begun
+	r.fail(1)
+	r.wait("the failing scripts to be taken back", func() bool { return r.scripts.report().last.Result == resultTakenBack })
+	if name := r.live(); name != "good" {
+		t.Errorf("%s scripts are live", name)
+	}
+	close(release)
+	if err := <-saved; err != nil {
+		t.Errorf("the save that was in the gate ended with %v", err)
+	}
+	r.wait("the save to be live", func() bool { return r.live() == "mended" })
+}
+
+func TestAGatewayEndsWhileASaveIsTested(t *testing.T) {
+	test, begun, _ := slowTests("slow")
+	r := serve(t, made{Name: "good"}, func(o *Options) { o.Test = test })
+	write(t, r.opt.Scripts, made{Name: "slow"})
+	<-begun // by the watcher
+	r.stop()
+	if strings.Contains(r.log.String(), "scripts rejected") {
+		t.Error("the log blames the scripts")
+	}
+}
+
+func TestACanaryThatNobodyHadIsOnTrialWhenItIsLive(t *testing.T) {
+	r := serve(t, made{Name: "good", Messages: 1000}, func(o *Options) {
+		o.Canary, o.RollbackWindow = 0.00001, 2*time.Second
+	})
+	if err := r.save(made{Name: "bad"}); err != nil {
+		t.Fatal(err)
+	}
+	r.wait("the canary to be live", func() bool { return r.live() == "bad" })
+	r.fail(20)
+	r.wait("it to be taken back", func() bool { return r.scripts.report().last.Result == resultTakenBack })
+	if name := r.live(); name != "good" {
+		t.Errorf("%s scripts are live", name)
+	}
+}
+
+func TestACanaryKeepsItsWarningsAndIsCountedOnce(t *testing.T) {
+	r := serve(t, made{Name: "old"}, func(o *Options) { o.Canary, o.RollbackWindow = 0.5, 300*time.Millisecond })
+	if err := r.save(made{Name: "new", Warnings: []string{"main.lua:1: odd"}}); err != nil {
+		t.Fatal(err)
+	}
+	r.wait("the canary to be live", func() bool { return r.live() == "new" })
+	if st := r.status(); len(st.Scripts.Warnings) != 1 {
+		t.Errorf("the warnings are %q", st.Scripts.Warnings)
+	}
+	if loads := r.scripts.report().steps["load"].passed; loads != 2 {
+		t.Errorf("%d generations were loaded, of two", loads)
+	}
 }

@@ -90,8 +90,10 @@ func (sc *scripts) freeze() {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	sc.closed = true
-	if sc.trial != nil {
-		sc.trial.stop()
+	for _, t := range []*trial{sc.trial, sc.candidate} {
+		if t != nil {
+			t.stop()
+		}
 	}
 }
 
