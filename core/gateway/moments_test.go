@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -137,5 +138,36 @@ func TestACanaryKeepsItsWarningsAndIsCountedOnce(t *testing.T) {
 	}
 	if loads := r.scripts.report().steps["load"].passed; loads != 2 {
 		t.Errorf("%d generations were loaded, of two", loads)
+	}
+}
+
+func TestARestartServesWhatWasLiveThoughItsTestsFailToday(t *testing.T) {
+	dir, data := t.TempDir(), t.TempDir()
+	fails := false
+	again := func(o *Options) {
+		o.Scripts, o.Data = dir, data
+		o.Test = func(context.Context, reload.Snapshot) (int, error) {
+			if fails {
+				return 0, errors.New("main_test.lua:1: test_it: too slow")
+			}
+			return 1, nil
+		}
+	}
+	r := serve(t, made{Name: "old"}, again)
+	if err := r.save(made{Name: "new"}); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	fails = true
+	if r = serve(t, made{Name: "new"}, again); r.live() != "new" {
+		t.Errorf("%s scripts are live", r.live())
+	}
+	r.stop()
+	// The last good one stands in for a broken folder whether its tests pass or not.
+	if r = serve(t, made{Name: "broken"}, again); r.live() != "new" {
+		t.Errorf("%s scripts are live", r.live())
+	}
+	if st := r.status(); !st.Scripts.LastGood {
+		t.Error("the status does not say that it stands in")
 	}
 }

@@ -49,7 +49,7 @@ func (g *Gateway) rollBack(to *past, why string) error {
 	}
 	began := time.Now()
 	snap := to.snapshot()
-	p := &passage{Attempt: Attempt{Trigger: "rollback", Problems: []string{why}}}
+	p := &passage{Attempt: Attempt{Trigger: "rollback", Result: resultTakenBack, Problems: []string{why}}}
 	p.Generation = sc.number.Add(1)
 	gen, err := g.load(p, snap, sc.live)
 	if err == nil {
@@ -73,9 +73,6 @@ func (g *Gateway) rollBack(to *past, why string) error {
 	g.wentLive(gen, snap, p, began)
 	sc.record.Lock()
 	sc.lastGood = true // the folder holds something else
-	sc.result[resultLive]--
-	sc.result[resultTakenBack]++
-	sc.last.Result = resultTakenBack
 	sc.record.Unlock()
 	g.forget(bad, why)
 	g.letGo(old, gone)

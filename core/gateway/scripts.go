@@ -217,7 +217,10 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 	sc.generation, sc.since, sc.stages, sc.hash, sc.policy = gen.Number, time.Now(), stages, hash, policy
 	sc.lastGood, sc.warnings = false, p.Warnings
 	sc.record.Unlock()
-	p.Result, p.Generation = resultLive, gen.Number
+	p.Generation = gen.Number
+	if p.Result == "" {
+		p.Result = resultLive
+	}
 	took := g.note(&p.Attempt, began)
 	g.log.Info("scripts are live", "generation", gen.Number, "trigger", p.Trigger, "took", took.String(),
 		"stages", len(stages), "hash", hash, "gate", p.summary())
