@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -279,5 +280,18 @@ func TestSeedsMakeRandomNumbersRepeat(t *testing.T) {
 	first, again := draw(7), draw(7)
 	if one, other := draw(0), draw(0); first != again || first == draw(8) || one == other {
 		t.Error("a seed does not decide alone")
+	}
+}
+
+func TestATestUnderWayEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	src := Sources{
+		"main.lua":      []byte("pipeline {}"),
+		"main_test.lua": []byte("function test_it(t)\n  t:log('begun')\n  local n = 0\n  while true do n = n + 1 end\nend\nfunction test_next(t) end\n"),
+	}
+	time.AfterFunc(10*time.Millisecond, cancel)
+	results, err := RunTests(ctx, src, TestOptions{TestBudget: math.MaxInt / 2, Time: time.Hour}, nil)
+	if !errors.Is(err, context.Canceled) || len(results) != 0 {
+		t.Errorf("got %+v, %v", results, err)
 	}
 }
