@@ -144,7 +144,11 @@ func serve(t *testing.T, first made, adjust func(*Options)) *rig {
 
 func write(t *testing.T, dir string, m made) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, reload.Main), []byte(m.String()), 0o600); err != nil {
+	name := filepath.Join(dir, reload.Main)
+	if err := os.WriteFile(name+"~", []byte(m.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(name+"~", name); err != nil {
 		t.Fatal(err)
 	}
 }
