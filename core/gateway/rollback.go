@@ -71,9 +71,6 @@ func (g *Gateway) rollBack(to *past, why string) error {
 	g.log.Error("THE SCRIPTS ARE TAKEN BACK: what was live before is live again; mend them and save",
 		"generation", old.Number, "reason", why, "live", gen.Number, "saved", to.Saved)
 	g.wentLive(gen, snap, p, began)
-	sc.record.Lock()
-	sc.lastGood = true // the folder holds something else
-	sc.record.Unlock()
 	g.forget(bad, why)
 	g.letGo(old, gone)
 	return nil

@@ -215,7 +215,7 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 	sc.record.Lock()
 	changed := policy != sc.policy || sc.generation == 0
 	sc.generation, sc.since, sc.stages, sc.hash, sc.policy = gen.Number, time.Now(), stages, hash, policy
-	sc.lastGood, sc.warnings = false, p.Warnings
+	sc.lastGood, sc.warnings = p.Result == resultTakenBack, p.Warnings // the folder holds something else then
 	sc.record.Unlock()
 	p.Generation = gen.Number
 	if p.Result == "" {
