@@ -101,24 +101,35 @@ func (g *Gateway) watchTrial(ctx context.Context, t *trial) {
 
 // verdict says why a generation is to be taken back; "" for no reason.
 func (o *Options) verdict(toll, base *core.Toll) string {
-	failed, rate := failures(toll)
-	baseFailed, baseRate := failures(base)
-	switch most := o.RollbackInstructions * float64(o.Budget); {
-	case failed >= trialErrors && rate > baseRate+o.RollbackErrors:
-		return fmt.Sprintf("%d failures on %d messages; the generation before had %d on %d (--rollback-errors %g%%)",
-			failed, toll.Messages, baseFailed, base.Messages, 100*o.RollbackErrors)
-	case toll.Messages >= trialMessages && float64(toll.P99()/2) > most && toll.P99() > 2*base.P99():
+	before := failures(base)
+	for i, now := range failures(toll) {
+		if was := before[i]; now.n >= trialErrors && now.rate() > was.rate()+o.RollbackErrors {
+			return fmt.Sprintf("%d failures on %d %s; the generation before had %d on %d (--rollback-errors %g%%)",
+				now.n, now.of, now.what, was.n, was.of, 100*o.RollbackErrors)
+		}
+	}
+	most := o.RollbackInstructions * float64(o.Budget)
+	if toll.Messages >= trialMessages && float64(toll.P99()/2) > most && toll.P99() > 2*base.P99() {
 		return fmt.Sprintf("1 message in 100 takes more than %d Lua instructions of a budget of %d; before, they stayed below %d (--rollback-instructions %g%%)",
 			toll.P99()/2, o.Budget, base.P99(), 100*o.RollbackInstructions)
 	}
 	return ""
 }
 
-// failures are the messages that failed and the hooks that did, and what part of
-// all messages that is.
-func failures(t *core.Toll) (n uint64, rate float64) {
-	n = max(t.Failed, t.Errors)
-	return n, float64(n) / float64(max(1, t.Messages))
+// failing is how many of something have failed.
+type failing struct {
+	n, of uint64
+	what  string
+}
+
+func (f failing) rate() float64 { return float64(f.n) / float64(max(1, f.of)) }
+
+// failures are what can fail. Of clients that come and say little it is on_connect,
+// or another hook.
+func failures(t *core.Toll) [3]failing {
+	return [...]failing{
+		{t.Failed, t.Messages, "messages"}, {t.Unmet, t.Connects, "connects"}, {t.Errors, t.Calls, "calls of Lua functions"},
+	}
 }
 
 // onTrial reports whether t has not ended. The caller holds sc.mu.

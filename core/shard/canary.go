@@ -85,7 +85,7 @@ func (set *Set) Toll(generation uint32) core.Toll {
 			}
 			t := p.Toll
 			if p.Script != nil {
-				t.Errors = p.Script.Errors
+				t.Errors, t.Calls = p.Script.Errors, p.Script.Calls
 			}
 			tolls <- t
 			return
