@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -169,5 +170,27 @@ func TestARestartServesWhatWasLiveThoughItsTestsFailToday(t *testing.T) {
 	}
 	if st := r.status(); !st.Scripts.LastGood {
 		t.Error("the status does not say that it stands in")
+	}
+}
+
+func TestOfManyProblemsTheFirstAreTold(t *testing.T) {
+	many := make([]string, 5000)
+	for i := range many {
+		many[i] = fmt.Sprintf("main_test.lua:%d: test_it: no", i+1)
+	}
+	r := serve(t, made{Name: "good"}, func(o *Options) {
+		o.Test = func(_ context.Context, snap reload.Snapshot) (int, error) {
+			if strings.Contains(string(snap.Files[reload.Main]), "bad") {
+				return 0, errors.New(strings.Join(many, "\n"))
+			}
+			return 1, nil
+		}
+	})
+	if err := r.save(made{Name: "bad"}); err == nil {
+		t.Fatal("it is live")
+	}
+	problems := r.status().Scripts.Last.Problems
+	if len(problems) != maxProblems+1 || problems[0] != many[0] || !strings.Contains(problems[maxProblems], "4900 more") {
+		t.Errorf("%d problems are told, the last is %q", len(problems), problems[len(problems)-1])
 	}
 }
