@@ -109,5 +109,9 @@ func (sc *scripts) close() error {
 	sc.retired.Wait()
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	return stopStages(sc.live.Stages)
+	var err error
+	if sc.candidate != nil {
+		err = stopStages(sc.candidate.generation.Stages)
+	}
+	return errors.Join(err, stopStages(sc.live.Stages))
 }

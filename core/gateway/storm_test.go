@@ -108,3 +108,28 @@ func TestSavesRollbacksTrialsAndAShutdownAtOnce(t *testing.T) {
 	f("for all at once", 0)
 	f("with canaries", 0.5)
 }
+
+func TestTheStagesOfACanaryStopWithTheGateway(t *testing.T) {
+	on := new(atomic.Int32)
+	r := serve(t, made{Name: "old"}, func(o *Options) {
+		plain := o.Load
+		o.Load = func(snap reload.Snapshot, opt LoadOptions) (*core.Generation, error) {
+			gen, err := plain(snap, opt)
+			if err == nil {
+				gen.Stages = []core.OpenStage{{Name: "own", Stage: &once{on: on}, Life: new(core.Life)}}
+			}
+			return gen, err
+		}
+		o.Canary = 0.5
+	})
+	if err := r.save(made{Name: "new"}); err != nil {
+		t.Fatal(err)
+	}
+	if n := on.Load(); n != 2 {
+		t.Fatalf("%d stages run", n)
+	}
+	r.stop()
+	if n := on.Load(); n != 0 {
+		t.Errorf("%d stages still run", n)
+	}
+}
