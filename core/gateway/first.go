@@ -30,7 +30,7 @@ func (g *Gateway) firstGeneration() (*core.Generation, error) {
 		gate = GateLoad // it was live; that its tests are slow today is no reason to serve something older
 	}
 	if was != nil && was.Bad != "" {
-		err = fmt.Errorf("the folder holds what was taken back: %s", was.Bad)
+		err = fmt.Errorf("the folder holds what was taken back (%s): mend it", was.Bad)
 	} else {
 		var gen *core.Generation
 		if gen, err = g.firstOf(p, snap, gate); err == nil {

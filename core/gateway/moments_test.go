@@ -194,3 +194,17 @@ func TestOfManyProblemsTheFirstAreTold(t *testing.T) {
 		t.Errorf("%d problems are told, the last is %q", len(problems), problems[len(problems)-1])
 	}
 }
+
+func TestATrialWithoutMessagesProvesNothing(t *testing.T) {
+	f := func(messages uint64, want string) {
+		t.Helper()
+		r := serve(t, made{Name: "old"}, func(o *Options) { o.RollbackWindow = 50 * time.Millisecond })
+		if err := r.save(made{Name: "new", Messages: messages}); err != nil {
+			t.Fatal(err)
+		}
+		r.wait(want, func() bool { return strings.Contains(r.log.String(), want) })
+		r.stop()
+	}
+	f(0, "proves nothing")
+	f(1, "have proved themselves")
+}

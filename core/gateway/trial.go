@@ -149,7 +149,11 @@ func (g *Gateway) endTrial(t *trial) {
 		g.promote(t)
 	default:
 		sc.trial = nil
-		g.log.Info("the scripts have proved themselves", "generation", t.generation.Number, "window", g.opt.RollbackWindow.String())
+		text, toll := "the scripts have proved themselves", g.shards.Toll(t.generation.Number)
+		if toll.Messages == 0 {
+			text = "the trial of the scripts is over, and proves nothing: no message came"
+		}
+		g.log.Info(text, "generation", t.generation.Number, "window", g.opt.RollbackWindow.String(), "messages", toll.Messages)
 	}
 }
 
