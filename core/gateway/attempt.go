@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core/shadow"
@@ -52,9 +53,15 @@ func (g *Gateway) tellOddities(p *passage) {
 	}
 }
 
+// maxProblems bounds the problems of a save in the log and in the status.
+const maxProblems = 100
+
 // rejected notes that an attempt failed, a log line for each problem.
 func (g *Gateway) rejected(p *passage, began time.Time, err error) {
 	p.Result, p.Problems = resultRejected, lines(err)
+	if more := len(p.Problems) - maxProblems; more > 0 {
+		p.Problems = append(p.Problems[:maxProblems], fmt.Sprintf("%d more: stratix check and stratix test list them all", more))
+	}
 	g.note(&p.Attempt, began)
 	for _, problem := range p.Problems {
 		g.log.Error("scripts rejected: what is live stays", "problem", problem, "trigger", p.Trigger, "gate", p.summary())
