@@ -789,11 +789,11 @@ export class StratixClient<In = unknown, Out = In> {
     if (!frame.recovered) {
       this.#keepPosition();
       if (known) this.#emit('gap', { from: 0, to: 0, cause: 'reset' });
-      if (this.#groups.size) this.#group(8, [...this.#groups]).catch((error) => this.#emit('error', error));
     }
     this.#gaps(frame.gaps);
     if (turn !== this.#turn) return;
     for (const { frame } of this.#joins.values()) this.#say(frame);
+    if (!frame.recovered && this.#groups.size) this.#group(8, [...this.#groups]).catch((error) => this.#emit('error', error));
     this.#opening?.resolve();
     this.#opening = undefined;
     this.#pump();
