@@ -386,7 +386,7 @@ export class StratixClient<In = unknown, Out = In> {
     if (length < 1 || length > 128) throw new StratixError('bad_option', 'clientId must have 1 to 128 bytes');
     if (!/^wss?:/.test(options.gatewayUrl)) throw new StratixError('bad_option', 'gatewayUrl must begin with ws: or wss:');
     if (!(options.WebSocket ?? globalThis.WebSocket)) {
-      throw new StratixError('bad_option', 'there is no WebSocket here: give the one of the package ws as an option');
+      throw new StratixError('bad_option', 'no WebSocket here: give that of the package ws');
     }
   }
 
@@ -407,7 +407,7 @@ export class StratixClient<In = unknown, Out = In> {
    * `connection` and `token`
    */
   connect(): Promise<void> {
-    if (this.#state === 'connected' || this.#state === 'checking') return Promise.resolve();
+    if (this.#live) return Promise.resolve();
     if (this.#opening) return this.#opening.promise;
     let resolve!: () => void, reject!: (error: StratixError) => void;
     const promise = new Promise<void>((yes, no) => { resolve = yes; reject = no; });
@@ -452,23 +452,21 @@ export class StratixClient<In = unknown, Out = In> {
         id, n: 0, at: Date.now(), frame, bytes: bytesOf(frame), stored: !this.#options.store, sent: false, tried: false, over: false, resolve, reject,
       };
       if (ttl) job.ttl = ttl;
-      const fail = (code: ClientErrorCode, text: string, cause?: unknown) =>
-        this.#fail(job, new StratixError(code, text, { messageId: id, sent: job.tried, cause }));
-      if (signal?.aborted) return fail('aborted', 'the message was withdrawn', signal.reason);
-      if (this.#state === 'closed') return fail('closed', 'the client is closed; connect it first');
-      const abort = () => fail('aborted', 'the message was withdrawn', signal!.reason);
+      const abort = () => this.#fail(job, 'aborted', 'the message was withdrawn', { cause: signal!.reason });
+      if (signal?.aborted) return abort();
+      if (this.#state === 'closed') return this.#fail(job, 'closed', 'the client is closed');
       signal?.addEventListener('abort', abort);
-      const timer = timeout && setTimeout(() => fail('timeout', `the gateway did not answer within ${timeout} ms`), timeout);
+      const timer = timeout && setTimeout(() => this.#fail(job, 'timeout', `no answer within ${timeout} ms`), timeout);
       job.release = () => {
         clearTimeout(timer as Timer);
         signal?.removeEventListener('abort', abort);
       };
       this.#load().then(() => {
         if (job.over) return;
-        if (this.#state === 'closed') fail('closed', 'the client was closed');
-        else if (this.#jobs.has(id)) fail('bad_option', `a message with the messageId ${id} waits already`);
+        if (this.#state === 'closed') this.#fail(job, 'closed', 'the client is closed');
+        else if (this.#jobs.has(id)) this.#fail(job, 'bad_option', 'a message with this messageId waits already');
         else this.#admit(job);
-      }, (error) => this.#fail(job, error));
+      }, (error) => this.#fail(job, error.code, error.message, error));
     });
   }
 
@@ -596,7 +594,7 @@ export class StratixClient<In = unknown, Out = In> {
       this.#failures = 0;
       clearTimeout(this.#retry);
       void this.#connect();
-    } else if (this.#state === 'connected' || this.#state === 'checking') {
+    } else if (this.#live) {
       this.#set('checking');
       this.#ping(this.#options.wakeTimeout ?? 4_000);
     }
@@ -641,7 +639,7 @@ export class StratixClient<In = unknown, Out = In> {
     const { base = 500, cap = 30_000, stable = 10_000 } = this.#options.backoff ?? {};
     const end = (code: ClientErrorCode, text: string) => this.#end(new StratixError(code, text, { closeCode }));
     const { token, autoReconnect = true } = this.#options;
-    if (closeCode === 4001) return end('replaced', 'a newer connection with this ClientID has taken over');
+    if (closeCode === 4001) return end('replaced', 'another connection with this ClientID took over');
     if (closeCode === 4403) return end('refused', reason || 'the gateway refuses this client');
     if (closeCode === 4401 && typeof token !== 'function') return end('unauthorized', reason || 'the token was refused');
     error ??= new StratixError('connection', reason || `the connection was closed with ${closeCode}`, { closeCode });
@@ -650,7 +648,7 @@ export class StratixClient<In = unknown, Out = In> {
     if (closeCode === 4401 || !wasReady) this.#token = this.#tokenValue = undefined;
     if (closeCode === 1009) {
       const [largest] = [...this.#jobs.values()].filter((job) => job.sent).sort((a, b) => b.bytes - a.bytes);
-      if (largest) this.#fail(largest, new StratixError('too_big', 'the message is larger than the gateway takes', { messageId: largest.id, sent: true, closeCode }));
+      if (largest) this.#fail(largest, 'too_big', 'it is larger than the gateway takes', { closeCode });
     }
     if (!autoReconnect) return this.#end(error);
     for (const job of this.#jobs.values()) job.sent = false;
@@ -686,7 +684,7 @@ export class StratixClient<In = unknown, Out = In> {
   }
 
   #end(error: StratixError, code?: number): void {
-    if (this.#state === 'connected') this.#acknowledge();
+    if (this.#live) this.#acknowledge();
     clearTimeout(this.#retry);
     this.#drop(code);
     for (const release of this.#release.splice(0)) release();
@@ -696,18 +694,17 @@ export class StratixClient<In = unknown, Out = In> {
     this.#since = 0;
     this.#set('closed', { error });
     const kept = !!this.#options.store;
-    const about = (job: Job, kept: boolean) =>
-      new StratixError(error.code, error.message, { messageId: job.id, sent: job.tried, kept, closeCode: error.closeCode, cause: error.cause });
+    const { message, closeCode, cause } = error;
     for (const job of this.#jobs.values()) {
       job.sent = false;
-      if (!kept) this.#fail(job, about(job, false));
+      if (!kept) this.#fail(job, error.code, message, { kept, closeCode, cause });
       else if (job.reject) {
         job.release?.();
-        job.reject(about(job, true));
+        job.reject(about(job, error.code, message, { kept, closeCode, cause }));
         job.reject = job.resolve = job.release = undefined;
       }
     }
-    for (const job of this.#waiting) this.#fail(job, about(job, false));
+    for (const job of this.#waiting) this.#fail(job, error.code, message, { closeCode, cause });
     for (const join of this.#joins.values()) join.reject(error);
     this.#joins.clear();
     opening?.promise.catch(ignore); // whoever awaits it hears of it; nobody has to
@@ -718,6 +715,11 @@ export class StratixClient<In = unknown, Out = In> {
     const previous = this.#state;
     this.#state = state;
     if (state !== previous) this.#emit('state', { state, previous, ...more });
+  }
+
+  /** The gateway has answered the hello of this socket. */
+  get #live(): boolean {
+    return this.#state === 'connected' || this.#state === 'checking';
   }
 
   get #pongTimeout(): number {
@@ -744,7 +746,7 @@ export class StratixClient<In = unknown, Out = In> {
     try {
       frame = JSON.parse(text);
     } catch (cause) {
-      return this.#complain('connection', 'the gateway sent what is no JSON', cause);
+      return this.#complain('connection', 'the gateway sent no JSON', cause);
     }
     this.#heard = true;
     // The pong may be behind much else on a slow line.
@@ -812,7 +814,7 @@ export class StratixClient<In = unknown, Out = In> {
     if (full === 'drop_oldest' && job.bytes <= bytes) {
       for (const old of this.#jobs.values()) {
         if (room()) break;
-        if (!old.tried) this.#fail(old, new StratixError('outbox_dropped', 'the message made room for a newer one', { messageId: old.id, sent: false }));
+        if (!old.tried) this.#fail(old, 'outbox_dropped', 'it made room for a newer message');
       }
     }
     if (full === 'wait' && job.bytes <= bytes && (!room() || this.#waiting.size && !this.#waiting.has(job))) {
@@ -820,7 +822,7 @@ export class StratixClient<In = unknown, Out = In> {
       return;
     }
     this.#waiting.delete(job);
-    if (!room()) return this.#fail(job, new StratixError('outbox_full', `the outbox is full: ${this.#jobs.size} messages, ${this.#bytes} bytes`, { messageId: job.id, sent: false }));
+    if (!room()) return this.#fail(job, 'outbox_full', 'the outbox is full');
     job.n = ++this.#n;
     this.#jobs.set(job.id, job);
     this.#bytes += job.bytes;
@@ -829,7 +831,7 @@ export class StratixClient<In = unknown, Out = In> {
     this.#write({ put: ttl ? { id, n, at, frame, ttl } : { id, n, at, frame } }).then(() => {
       job.stored = true;
       this.#pump();
-    }, (error) => this.#fail(job, error));
+    }, (error) => this.#fail(job, error.code, error.message, error));
   }
 
   /** Sends what may go out: in order, as far as it is stored. */
@@ -841,7 +843,7 @@ export class StratixClient<In = unknown, Out = In> {
       if (job.sent) continue;
       const left = job.ttl && Math.ceil(job.ttl - (Date.now() - job.at) / 1000);
       if (left !== undefined && left <= 0) {
-        this.#fail(job, new StratixError('expired', 'its ttl was over before it could be sent', { messageId: job.id, sent: job.tried }));
+        this.#fail(job, 'expired', 'its ttl was over before it could be sent');
         continue;
       }
       job.sent = job.tried = true;
@@ -867,15 +869,16 @@ export class StratixClient<In = unknown, Out = In> {
   #refused({ messageId, code, error }: { messageId?: string; code: string; error: string }): void {
     const job = this.#jobs.get(messageId!);
     const join = this.#joins.get(messageId!);
-    const problem = new StratixError(code, error, { messageId, sent: true });
     this.#joins.delete(messageId!);
+    if (job) return this.#fail(job, code, error);
+    const problem = new StratixError(code, error, { messageId });
     if (join) join.reject(problem);
-    else if (job) this.#fail(job, problem);
     else this.#emit('error', problem);
   }
 
-  #fail(job: Job, error: StratixError): void {
+  #fail(job: Job, code: string, text: string, more?: Partial<StratixError>): void {
     if (job.over) return;
+    const error = about(job, code, text, more);
     this.#finish(job);
     if (job.reject) job.reject(error);
     else this.#emit('error', error);
@@ -907,7 +910,7 @@ export class StratixClient<In = unknown, Out = In> {
       const messageId = this.#newId();
       const frame = { type, messageId, groups };
       this.#joins.set(messageId, { frame, resolve, reject });
-      if (this.#state === 'connected' || this.#state === 'checking') this.#say(frame);
+      if (this.#live) this.#say(frame);
     });
   }
 
@@ -980,7 +983,7 @@ export class StratixClient<In = unknown, Out = In> {
     this.#unacked = 0;
     this.#keepPosition();
     const { upto: seq, also } = this.#inbox;
-    if (this.#state === 'connected' || this.#state === 'checking') this.#say(also.length ? { type: 1, seq, also } : { type: 1, seq });
+    if (this.#live) this.#say(also.length ? { type: 1, seq, also } : { type: 1, seq });
   }
 
   #position(): Position | undefined {
@@ -1049,6 +1052,11 @@ export class StratixClient<In = unknown, Out = In> {
     }
     return pending && Promise.all(pending);
   }
+}
+
+/** What has become of a job. */
+function about(job: Job, code: string, text: string, { cause, kept, closeCode }: Partial<StratixError> = {}): StratixError {
+  return new StratixError(code, text, { messageId: job.id, sent: job.tried, cause, kept, closeCode });
 }
 
 /** A browser knows when there is no network at all; Node says nothing of it. */
