@@ -85,11 +85,14 @@ func (g *Gateway) retire(old *core.Generation) {
 }
 
 // freeze keeps everything as it is: it waits for an attempt that is under way,
-// and later ones fail.
+// later ones fail, and a trial goes on without being watched.
 func (sc *scripts) freeze() {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	sc.closed = true
+	if sc.trial != nil {
+		sc.trial.stop()
+	}
 }
 
 // close lets go of all generations, after freeze and after the shards have
