@@ -674,8 +674,6 @@ export class StratixClient<In = unknown, Out = In> {
     if (this.#unacked) this.#keepPosition(); // the next hello tells it
     this.#unacked = 0;
     if (!ws) return;
-    ws.onopen = ws.onmessage = ws.onclose = null;
-    ws.onerror = ignore; // ws throws what nobody listens to
     try {
       ws.close(code);
     } catch {
