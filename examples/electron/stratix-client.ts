@@ -260,10 +260,10 @@ export interface ClientOptions {
   /** Time for the pong that makes the socket trusted again after a wake. 4,000 without it. */
   wakeTimeout?: number;
   /**
-   * Tells of sleep and wake, such as Electron's powerMonitor: call `client.suspend()` and `client.resume()`. Called with
+   * Tells of sleep and wake, such as Electron's powerMonitor: call `suspend` and `resume`. Called with
    * `connect()`; what it returns is called when the client closes.
    */
-  power?: (client: { suspend(): void; resume(): void }) => void | (() => void);
+  power?: (client: { suspend: () => void; resume: () => void }) => void | (() => void);
 }
 
 interface Job extends Entry {
@@ -422,7 +422,7 @@ export class StratixClient<In = unknown, Out = In> {
           this.#release.push(() => remove(name, changed));
         }
       }
-      this.#release.push(this.#options.power?.(this) ?? ignore);
+      this.#release.push(this.#options.power?.({ suspend: () => this.suspend(), resume: () => this.resume() }) ?? ignore);
       void this.#connect();
     }
     return promise;

@@ -230,26 +230,27 @@ test('a ping is answered', async (t) => {
 });
 
 test('after a wake the socket is not trusted until the last pong comes, and sends wait', async (t) => {
-  let power;
+  let suspend;
+  let resume;
   let released = 0;
-  const k = await kit(t, { power: (p) => { power = p; return () => released++; }, wakeTimeout: 500 }).connected();
-  power.suspend();
+  const k = await kit(t, { power: (client) => { ({ suspend, resume } = client); return () => released++; }, wakeTimeout: 500 }).connected();
+  suspend();
   assert.equal(k.client.state, 'checking');
   const sending = k.client.send(1, { messageId: 'm' });
   await rest();
   assert.deepEqual(k.socket.take(), []);
-  power.resume();
-  power.resume();
+  resume();
+  resume();
   assert.deepEqual(k.socket.take(), [{ type: 4 }, { type: 4 }]);
   k.socket.give({ type: 5 });
   assert.deepEqual(k.socket.take(), [], 'that may have been on its way before');
   k.socket.give({ type: 5 });
   assert.deepEqual(k.socket.take().map((f) => f.messageId), ['m']);
   assert.equal(k.client.state, 'connected');
-  power.resume();
+  resume();
   await k.tick(500);
   assert.equal(k.client.state, 'waiting');
-  power.resume();
+  resume();
   await rest();
   assert.equal(k.sockets.length, 2, 'a wake ends the pause');
   await k.welcome({ recovered: true });
