@@ -165,7 +165,7 @@ export class StratixError extends Error {
     Object.assign(this, { messageId, sent, kept, closeCode });
   }
 
-  /** Nothing was kept of the message, and sending it again later may work. */
+  /** Sending it again later may work; with the same messageId, where the gateway may have it. */
   get retryable(): boolean {
     return /^(overflow|storage_f\w+|timeout|outbox_full)$/.test(this.code);
   }
@@ -433,7 +433,7 @@ export class StratixClient<In = unknown, Out = In> {
    * out with the next `connect()`, of this client or another one. Resolves when the store is written.
    */
   close(): Promise<void> {
-    if (this.#state !== 'closed') this.#end(new StratixError('closed', 'the client was closed'), 1000);
+    if (this.#state !== 'closed') this.#end(new StratixError('closed', 'the client is closed'), 1000);
     return this.#written;
   }
 
@@ -479,7 +479,7 @@ export class StratixClient<In = unknown, Out = In> {
   request<R = In>(data: Out, options: SendOptions = {}): Promise<Message<R, Out>> {
     const { messageId = this.#newId(), timeout = 30_000, signal } = options;
     const stop = new AbortController();
-    const abort = () => stop.abort(new StratixError('aborted', 'the request was withdrawn', { messageId, cause: signal!.reason }));
+    const abort = () => stop.abort(new StratixError('aborted', 'the message was withdrawn', { messageId, cause: signal!.reason }));
     const timer = setTimeout(() => stop.abort(new StratixError('timeout', `no answer within ${timeout} ms`, { messageId })), timeout);
     return new Promise<Message<R, Out>>((resolve, reject) => {
       this.#requests.set(messageId, resolve);
@@ -625,7 +625,7 @@ export class StratixClient<In = unknown, Out = In> {
       return;
     }
     this.#ws = ws;
-    this.#handshake = setTimeout(() => this.#lost(0, `the gateway did not answer within ${connectTimeout} ms`), connectTimeout);
+    this.#handshake = setTimeout(() => this.#lost(0, `no answer within ${connectTimeout} ms`), connectTimeout);
     let failure = '';
     ws.onopen = () => current() && this.#say({ type: 3, ...this.#position() });
     ws.onmessage = ({ data }) => current() && this.#hear(data);
@@ -639,10 +639,10 @@ export class StratixClient<In = unknown, Out = In> {
     const { base = 500, cap = 30_000, stable = 10_000 } = this.#options.backoff ?? {};
     const end = (code: ClientErrorCode, text: string) => this.#end(new StratixError(code, text, { closeCode }));
     const { token, autoReconnect = true } = this.#options;
-    if (closeCode === 4001) return end('replaced', 'another connection with this ClientID took over');
+    if (closeCode === 4001) return end('replaced', 'another connection took over');
     if (closeCode === 4403) return end('refused', reason || 'the gateway refuses this client');
     if (closeCode === 4401 && typeof token !== 'function') return end('unauthorized', reason || 'the token was refused');
-    error ??= new StratixError('connection', reason || `the connection was closed with ${closeCode}`, { closeCode });
+    error ??= new StratixError('connection', reason || `closed with ${closeCode}`, { closeCode });
     this.#drop();
     // Behind a refused upgrade a browser hides its status; it may have been the token.
     if (closeCode === 4401 || !wasReady) this.#token = this.#tokenValue = undefined;
@@ -841,7 +841,7 @@ export class StratixClient<In = unknown, Out = In> {
       if (job.sent) continue;
       const left = job.ttl && Math.ceil(job.ttl - (Date.now() - job.at) / 1000);
       if (left !== undefined && left <= 0) {
-        this.#fail(job, 'expired', 'its ttl was over before it could be sent');
+        this.#fail(job, 'expired', 'its ttl is over');
         continue;
       }
       job.sent = job.tried = true;

@@ -14,6 +14,8 @@ const files: Record<string, { name: string; type: string }> = {
   '/renderer.js': { name: 'renderer.js', type: 'text/javascript; charset=utf-8' },
 };
 
+app.setName('stratix-chat'); // names the folder of its settings
+
 // Before the app is ready: a scheme with an origin of its own, so that IndexedDB and the CSP work as on the web.
 protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);
 

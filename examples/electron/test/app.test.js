@@ -138,13 +138,22 @@ async function chat(t, page, gateway, proxy, { suspend, resume }) {
   proxy.refusing = false;
   await page.waitForSelector('li.gap:has-text("1 message(s) will not come: expired")');
 
+  if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT });
+
   // Closed and opened again with something in the outbox.
   await state('connected');
   proxy.refusing = true;
   proxy.cut();
   await write('peer', 'before the restart');
   await tick('before the restart', 'queued');
-  await page.waitForTimeout(200); // the store has it
+  await page.waitForFunction(() => new Promise((resolve) => { // the store has it
+    indexedDB.open('stratix-me').onsuccess = ({ target: { result: db } }) => {
+      db.transaction('outbox').objectStore('outbox').count().onsuccess = (event) => {
+        db.close();
+        resolve(event.target.result === 1);
+      };
+    };
+  }));
   await page.reload();
   proxy.refusing = false;
   await state('connected');
@@ -198,7 +207,6 @@ describe('the chat', () => {
       document.addEventListener('securitypolicyviolation', (event) => resolve(event.effectiveDirective));
       fetch('http://localhost:1/').catch(() => {});
     })), 'connect-src', 'the page reaches nobody but the gateway');
-    if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT });
   });
 
   const electron = electronBinary();

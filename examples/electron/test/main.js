@@ -29,7 +29,7 @@ export async function startMain(t, { home, url, encryption = true } = {}) {
     }
   }
   main.app = Object.assign(new EventEmitter(), {
-    requestSingleInstanceLock: () => true, whenReady: async () => {}, getPath: () => home, quit: () => { main.quit = true; },
+    setName() {}, requestSingleInstanceLock: () => true, whenReady: async () => {}, getPath: () => home, quit: () => { main.quit = true; },
   });
   const electron = {
     app: main.app,
