@@ -1183,8 +1183,12 @@ export class IndexedDBStore implements Store {
       request.onupgradeneeded = () => {
         for (const name of ['outbox', 'position']) request.result.createObjectStore(name);
       };
-      return promised(request).catch((error) => {
-        this.#db = undefined;
+      const lost = () => { this.#db = undefined; };
+      return promised(request).then((db) => {
+        db.onclose = lost; // the browser took it away: the next write opens it again
+        return db;
+      }, (error) => {
+        lost();
         throw error;
       });
     })();

@@ -38,6 +38,32 @@ test('what npm packs can be installed and used from both, with types', async (t)
   await run(process.execPath, ['cjs.cjs'], { cwd: home });
 });
 
+test('the code in both READMEs compiles', async (t) => {
+  const home = await mkdtemp(path.join(root, 'test', '.readme-'));
+  t.after(() => rm(home, { recursive: true }));
+  const blocks = [];
+  for (const readme of ['README.md', '../../README.md']) {
+    const text = await readFile(path.join(root, readme), 'utf8');
+    for (const [, code] of text.matchAll(/```ts\n([^]*?)```/g)) blocks.push(code);
+  }
+  assert.equal(blocks.length, 4);
+  const given = `
+    import { IndexedDBStore, StratixClient } from 'stratix-client';
+    import { powerMonitor } from 'electron';
+    declare const clientId: string, gatewayUrl: string;
+    declare function fetchToken(): Promise<string>;
+    declare function handle(message: unknown): Promise<void>;
+    export {};`;
+  const files = blocks.map((code, i) => {
+    // The hook for sleep and wake is shown without the rest of its client.
+    const whole = code.startsWith('power:') ? `new StratixClient({ clientId, gatewayUrl, ${code} });` : code.replace(/^import .*$/m, '');
+    return { name: path.join(home, `${i}.ts`), text: `${given}\n${whole}` };
+  });
+  await Promise.all(files.map(({ name, text }) => writeFile(name, text)));
+  await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '--strict', '--noEmit', '--skipLibCheck', '--module', 'nodenext',
+    '--target', 'es2022', '--types', 'node', '--ignoreConfig', ...files.map(({ name }) => name)], { cwd: root }).catch((e) => assert.fail(e.stdout));
+});
+
 test('it is small', async (t) => {
   const size = async (what) => {
     const { outputFiles: [file] } = await build({
