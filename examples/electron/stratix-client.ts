@@ -430,7 +430,8 @@ export class StratixClient<In = unknown, Out = In> {
 
   /**
    * Ends the connection and rejects what is not answered with `closed`. What is in a store stays there (`kept`), and goes
-   * out with the next `connect()`, of this client or another one. Resolves when the store is written.
+   * out with the next `connect()`, of this client or another one. What listeners are still at work on comes again then.
+   * Resolves when the store is written, and another client may have it.
    */
   close(): Promise<void> {
     if (this.#state !== 'closed') this.#end(new StratixError('closed', 'the client is closed'), 1000);
@@ -970,6 +971,7 @@ export class StratixClient<In = unknown, Out = In> {
   }
 
   #ackSoon(): void {
+    if (this.#state === 'closed') return; // the store may be another client's by now
     if (++this.#unacked >= ackEvery) this.#acknowledge();
     else this.#ackTimer ??= setTimeout(() => this.#acknowledge(), ackWithin);
   }

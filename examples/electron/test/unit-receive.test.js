@@ -214,6 +214,20 @@ test('what a break cut off before its acknowledgement is kept as had', async (t)
   assert.deepEqual((await store.load()).position, { epoch: 'e1', seq: 1, also: [] });
 });
 
+test('a listener that is done after the close writes nothing to a store that may be another client\'s', async (t) => {
+  const store = new MemoryStore();
+  const k = kit(t, { store });
+  let finish;
+  k.client.onMessage(() => new Promise((resolve) => { finish = resolve; }));
+  await k.connected();
+  k.socket.give(message(1));
+  await k.client.close();
+  const before = await store.load();
+  finish();
+  await k.tick(1000);
+  assert.deepEqual(await store.load(), before);
+});
+
 test('what is no JSON, and errors that name no message, are told', async (t) => {
   const k = await kit(t).connected();
   k.socket.onmessage({ data: '{' });
