@@ -1,8 +1,11 @@
 // The client in Node, with the real gateway, over connections that break.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { FileStore, StratixClient } from 'stratix-client';
 import { WebSocket } from 'ws';
 import { Gateway, until } from '../../../scripts/e2e/gateway.js';
@@ -175,6 +178,29 @@ test('what was sent while there was no gateway survives a restart of the app, in
   assert.deepEqual(b.log.received, numbers('a', 5));
   assert.deepEqual(second.log.received, [['b', 4]], 'the first one had the others');
   assert.deepEqual([second.log.gaps, b.log.gaps], [[], []]);
+});
+
+test('what an app had stored when it was killed arrives once, in order', async (t) => {
+  const { gateway, proxy } = await start(t);
+  const b = open(t, `ws://${gateway.listen}/ws`, 'b');
+  await b.client.connect();
+  proxy.plan = () => ({ up: 4000 }); // the killed one gets some of its messages out, and some answers
+  const n = 500;
+  const file = path.join(gateway.home, 'outbox');
+  const app = spawn(process.execPath, [fileURLToPath(new URL('sender.js', import.meta.url)), proxy.url, file, n], { stdio: 'inherit' });
+  t.after(() => app.kill('SIGKILL'));
+  await until('all to be stored, and some to have come', async () =>
+    b.log.received.length > 0 && (await fs.readFile(file, 'utf8').catch(() => '')).includes(`\\"n\\":${n}}`));
+  app.kill('SIGKILL');
+  await once(app, 'exit');
+  assert.ok(b.log.received.length < n, 'it was in the middle');
+  proxy.plan = () => undefined;
+  const again = open(t, proxy.url, 'a', { store: new FileStore(fs, file) });
+  await again.client.connect();
+  await until('all to have come', () => b.log.received.length >= n);
+  await until('all to be answered', () => again.client.outbox.messages === 0);
+  assert.deepEqual(b.log.received, numbers('a', n));
+  assert.deepEqual([again.log.gaps, b.log.gaps], [[], []]);
 });
 
 test('what cannot come is surfaced as a gap', async (t) => {
