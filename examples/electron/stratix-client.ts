@@ -150,17 +150,19 @@ export type ClientErrorCode =
 /** Every error of this client. `code` says what happened; the text is for people. */
 export class StratixError extends Error {
   override readonly name = 'StratixError';
+  readonly code: ClientErrorCode | (string & {});
   /** The message concerned. */
-  messageId?: string;
+  messageId?: string | undefined;
   /** The message was on the wire at least once, so the gateway may have it. */
-  sent?: boolean;
+  sent?: boolean | undefined;
   /** The message is still in the outbox's store, and goes out with the next `connect()`. */
-  kept?: boolean;
+  kept?: boolean | undefined;
   /** The WebSocket close code, if there is one. */
-  closeCode?: number;
+  closeCode?: number | undefined;
 
-  constructor(readonly code: ClientErrorCode | (string & {}), text: string, more: Partial<StratixError> = {}) {
+  constructor(code: ClientErrorCode | (string & {}), text: string, more: Partial<StratixError> = {}) {
     super(text, more.cause === undefined ? undefined : { cause: more.cause });
+    this.code = code;
     const { messageId, sent, kept, closeCode } = more;
     Object.assign(this, { messageId, sent, kept, closeCode });
   }
@@ -210,7 +212,7 @@ export type StoreOperation = { put: Entry } | { remove: string } | { position: P
 /** Where the outbox and the position outlive the client. Each ClientID needs a store of its own, used by one client at a time. */
 export interface Store {
   /** What was written before, the entries in any order. */
-  load(): Promise<{ entries: Entry[]; position?: Position }>;
+  load(): Promise<{ entries: Entry[]; position?: Position | undefined }>;
   /** Writes all in this order; resolves when they would survive the end of the process. Never called again before that. */
   write(operations: StoreOperation[]): Promise<void>;
 }
@@ -274,9 +276,9 @@ interface Job extends Entry {
   /** On any. */
   tried: boolean;
   over: boolean;
-  resolve?: (ack: Ack) => void;
-  reject?: (error: StratixError) => void;
-  release?: () => void;
+  resolve?: ((ack: Ack) => void) | undefined;
+  reject?: ((error: StratixError) => void) | undefined;
+  release?: (() => void) | undefined;
 }
 
 interface Inbox {
@@ -336,24 +338,24 @@ function unsettled({ upto, also }: Inbox, from: number, to: number): [number, nu
 export class StratixClient<In = unknown, Out = In> {
   readonly clientId: string;
   readonly #options: ClientOptions;
-  readonly #listeners: { [name: string]: Set<Listener> } = {};
+  readonly #listeners: { [K in keyof ClientEvents]?: Set<Listener> } = {};
   #state: State = 'idle';
-  #ws?: SocketLike;
+  #ws: SocketLike | undefined;
   /** The attempt; what comes late from an earlier one is ignored. */
   #turn = 0;
   #failures = 0;
   #since = 0;
-  #retryAfter?: number;
-  #opening?: { promise: Promise<void>; resolve: () => void; reject: (error: StratixError) => void };
+  #retryAfter: number | undefined;
+  #opening: { promise: Promise<void>; resolve: () => void; reject: (error: StratixError) => void } | undefined;
   #release: (() => void)[] = [];
-  #retry?: Timer;
-  #handshake?: Timer;
-  #beat?: ReturnType<typeof setInterval>;
+  #retry: Timer | undefined;
+  #handshake: Timer | undefined;
+  #beat: ReturnType<typeof setInterval> | undefined;
   #heard = false;
   #pings = 0;
-  #pong?: Timer;
-  #token?: Promise<string>;
-  #tokenValue?: string;
+  #pong: Timer | undefined;
+  #token: Promise<string> | undefined;
+  #tokenValue: string | undefined;
 
   // What is sent: jobs in their order, then those that wait for room.
   readonly #jobs = new Map<string, Job>();
@@ -371,12 +373,12 @@ export class StratixClient<In = unknown, Out = In> {
   readonly #seen = new Map<string, Promise<unknown> | undefined>();
   #held: (() => void)[] = [];
   #unacked = 0;
-  #ackTimer?: Timer;
+  #ackTimer: Timer | undefined;
 
-  #loaded?: Promise<void>;
+  #loaded: Promise<void> | undefined;
   #operations: StoreOperation[] = [];
   #written: Promise<void> = Promise.resolve();
-  #next?: Promise<void>;
+  #next: Promise<void> | undefined;
 
   /** @throws {@link StratixError} `bad_option` */
   constructor(options: ClientOptions) {
@@ -1067,9 +1069,9 @@ function online(): boolean {
 /** A store in memory: outlives a client, not the process. */
 export class MemoryStore implements Store {
   protected readonly entries = new Map<string, Entry>();
-  protected position?: Position;
+  protected position: Position | undefined;
 
-  async load(): Promise<{ entries: Entry[]; position?: Position }> {
+  async load(): Promise<{ entries: Entry[]; position?: Position | undefined }> {
     return { entries: [...this.entries.values()], position: this.position };
   }
 
@@ -1098,16 +1100,20 @@ export interface FileSystem {
  * write, and written anew now and then. One process uses it at a time.
  */
 export class FileStore extends MemoryStore {
+  readonly #fs: FileSystem;
+  readonly #path: string;
   #lines = 0;
 
-  constructor(private readonly fs: FileSystem, private readonly path: string) {
+  constructor(fs: FileSystem, path: string) {
     super();
+    this.#fs = fs;
+    this.#path = path;
   }
 
-  override async load(): Promise<{ entries: Entry[]; position?: Position }> {
+  override async load(): Promise<{ entries: Entry[]; position?: Position | undefined }> {
     let text = '';
     try {
-      text = await this.fs.readFile(this.path, 'utf8');
+      text = await this.#fs.readFile(this.#path, 'utf8');
     } catch (error) {
       if ((error as { code?: string }).code !== 'ENOENT') throw error;
     }
@@ -1126,19 +1132,19 @@ export class FileStore extends MemoryStore {
     await super.write(operations);
     this.#lines += operations.length;
     if (this.#lines > 1000 + 4 * this.entries.size) return this.#rewrite();
-    await this.#put(this.path, 'a', `\n${lines(operations)}`); // a torn line before it ends here
+    await this.#put(this.#path, 'a', `\n${lines(operations)}`); // a torn line before it ends here
   }
 
   async #rewrite(): Promise<void> {
     const all: StoreOperation[] = [...this.entries.values()].map((put) => ({ put }));
     if (this.position) all.push({ position: this.position });
     this.#lines = all.length;
-    await this.#put(`${this.path}~`, 'w', lines(all));
-    await this.fs.rename(`${this.path}~`, this.path);
+    await this.#put(`${this.#path}~`, 'w', lines(all));
+    await this.#fs.rename(`${this.#path}~`, this.#path);
   }
 
   async #put(path: string, flags: string, text: string): Promise<void> {
-    const file = await this.fs.open(path, flags);
+    const file = await this.#fs.open(path, flags);
     try {
       await file.appendFile(text);
       await file.datasync();
@@ -1152,12 +1158,15 @@ const lines = (operations: StoreOperation[]) => operations.map((operation) => `$
 
 /** A store in IndexedDB, for pages and Electron's renderer. One window uses it at a time. */
 export class IndexedDBStore implements Store {
-  #db?: Promise<IDBDatabase>;
+  readonly #name: string;
+  #db: Promise<IDBDatabase> | undefined;
 
   /** @param name - of the database, such as `stratix-${clientId}` */
-  constructor(private readonly name: string) {}
+  constructor(name: string) {
+    this.#name = name;
+  }
 
-  async load(): Promise<{ entries: Entry[]; position?: Position }> {
+  async load(): Promise<{ entries: Entry[]; position?: Position | undefined }> {
     const transaction = (await this.#open()).transaction(['outbox', 'position']);
     const [entries, [position]] = await Promise.all(
       ['outbox', 'position'].map((name) => promised(transaction.objectStore(name).getAll())),
@@ -1181,7 +1190,7 @@ export class IndexedDBStore implements Store {
 
   #open(): Promise<IDBDatabase> {
     return this.#db ??= (() => {
-      const request = indexedDB.open(this.name, 1);
+      const request = indexedDB.open(this.#name, 1);
       request.onupgradeneeded = () => {
         for (const name of ['outbox', 'position']) request.result.createObjectStore(name);
       };
