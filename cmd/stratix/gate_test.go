@@ -328,3 +328,29 @@ func TestWhatWasTakenBackIsNotServedAgainByAccident(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A shadow run has what scripts share as it is now: a save may rely on what
+// on_connect or an earlier message has put there.
+func TestASaveThatReliesOnSharedStateComesThroughTheGate(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": `
+pipeline { stage.prefix { routes = { ["c"] = "sender" } } }
+function on_connect(conn) stratix.kv.set("plan:" .. conn:id(), 7) end`}, gated)
+	c, err := dialWS(r.Addr().String(), "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	for range 100 {
+		if err := c.send(`{"type":0,"messageId":"m","data":{"n":1}}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.waitFor("the messages", func(st gateway.Status) bool { return st.MessagesIn >= 100 })
+	save(t, filepath.Join(r.scripts, "main.lua"), `
+pipeline { function(msg) if stratix.kv.get("plan:" .. msg:from()) + 1 > 9 then msg:drop("over") end end, stage.prefix { routes = { ["c"] = "sender" } } }
+function on_connect(conn) stratix.kv.set("plan:" .. conn:id(), 7) end`)
+	st := r.waitFor("the save", func(st gateway.Status) bool { return st.Scripts.Last.Trigger == "save" })
+	if st.Scripts.Last.Result != "live" {
+		t.Errorf("%s: %q", st.Scripts.Last.Result, st.Scripts.Last.Problems)
+	}
+}

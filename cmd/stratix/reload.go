@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core/gateway"
@@ -12,6 +13,7 @@ import (
 
 type reloadCmd struct {
 	adminFlag
+	Gate string `help:"How far the scripts must come, this once: load, test, shadow; as serve --gate says by default." enum:",load,test,shadow" default:"" placeholder:"GATE"`
 }
 
 // Help is shown by stratix reload --help.
@@ -21,6 +23,7 @@ problems are printed as file:line, and the exit code is 1.
 
 Examples:
   stratix reload
+  stratix reload --gate test   # what the shadow run differs in is meant
   rsync -a --delete new/ /etc/stratix/routes/ && stratix reload --admin unix:/run/stratix/admin.sock`
 }
 
@@ -32,7 +35,11 @@ func (c *reloadCmd) Run() error {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, reloadTime)
 	defer cancel()
-	resp, err := c.post(ctx, "/v1/reload", nil, nil)
+	query := url.Values{}
+	if c.Gate != "" {
+		query.Set("gate", c.Gate)
+	}
+	resp, err := c.post(ctx, "/v1/reload", query, nil)
 	var refused *adminError
 	if errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity {
 		return fmt.Errorf("the scripts were rejected, and what is live stays:\n%w", err)

@@ -63,6 +63,9 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 	if sc.LastGood {
 		row("", "THE FOLDER HOLDS SOMETHING ELSE, which did not load or was taken back: mend it and save")
 	}
+	if u := sc.TrialUntil; u != nil {
+		row("", "on trial until %s: taken back by itself if it fails", u.Local().Format(time.TimeOnly))
+	}
 	if y := sc.Canary; y != nil {
 		row("canary", "%d, hash %s, for %g%% of the clients until %s", y.Generation, y.Hash, 100*y.Share, y.Until.Local().Format(time.TimeOnly))
 	}

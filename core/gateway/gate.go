@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/kv"
 	"github.com/stratix-gateway/stratix/core/rehearse"
 	"github.com/stratix-gateway/stratix/core/reload"
 	"github.com/stratix-gateway/stratix/core/shadow"
@@ -223,12 +224,15 @@ func (g *Gateway) shadow(p *passage, snap, shown reload.Snapshot) error {
 	return nil
 }
 
-// side loads a snapshot for a shadow run.
+// side loads a snapshot for a shadow run. What scripts share is a copy of what they
+// share now.
 func (g *Gateway) side(snap reload.Snapshot) (*shadow.Side, error) {
 	quiet := slog.New(slog.DiscardHandler)
 	clock := &shadow.Clock{}
 	clock.Set(time.Now().UnixMilli())
-	gen, err := g.opt.Load(snap, LoadOptions{Number: 1, Env: rehearse.Env(quiet), Log: quiet, Now: clock.Now, Seed: 1})
+	env := rehearse.Env(quiet)
+	env.State(kv.State, func() any { return g.kv.Clone() })
+	gen, err := g.opt.Load(snap, LoadOptions{Number: 1, Env: env, Log: quiet, Now: clock.Now, Seed: 1})
 	if err != nil {
 		return nil, err
 	}

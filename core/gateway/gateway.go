@@ -194,7 +194,7 @@ func (g *Gateway) start() error {
 		Ready:            g.ready.Load,
 		Metrics:          g.writeMetrics,
 		Status:           func() any { return g.status() },
-		Reload:           func() error { return g.Reload("api") },
+		Reload:           g.reloadFor,
 		Message:          func(id, client string) any { return g.explain(id, client) },
 		Tail:             g.tail,
 		Profile:          g.profile,

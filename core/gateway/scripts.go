@@ -45,6 +45,7 @@ type scripts struct {
 	lastGood   bool // it stands in for a folder that holds something else
 	warnings   []string
 	canary     *Canary
+	trialUntil *trialEnd
 }
 
 // stepTally counts the passages through one step of the gate.
@@ -61,7 +62,10 @@ type departure struct {
 
 // Reload reads the scripts folder and makes its content live. trigger says who
 // asked. After an error the live generation stays.
-func (g *Gateway) Reload(trigger string) error {
+func (g *Gateway) Reload(trigger string) error { return g.ReloadThrough(trigger, g.opt.Gate) }
+
+// ReloadThrough is Reload through another gate, once.
+func (g *Gateway) ReloadThrough(trigger string, gate Gate) error {
 	sc := &g.scripts
 	sc.gate.Lock()
 	defer sc.gate.Unlock()
@@ -72,7 +76,7 @@ func (g *Gateway) Reload(trigger string) error {
 		g.rejected(&passage{Attempt: Attempt{Trigger: trigger, Generation: sc.number.Load()}}, time.Now(), err)
 		return err
 	}
-	return g.apply(snap, trigger)
+	return g.apply(snap, trigger, gate)
 }
 
 // errClosed is what an attempt gets while the gateway shuts down.
@@ -82,7 +86,7 @@ var errClosed = errors.New("the gateway is shutting down")
 var errOverruled = errors.New("the scripts were rolled back meanwhile, and that stands: save again, or stratix reload")
 
 // apply makes a snapshot live. The caller holds sc.gate.
-func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
+func (g *Gateway) apply(snap reload.Snapshot, trigger string, gate Gate) error {
 	sc := &g.scripts
 	began := time.Now()
 	p := &passage{Attempt: Attempt{Trigger: trigger}}
@@ -109,7 +113,7 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 	}
 	live, shown, rollbacks := sc.live, sc.snapshot, sc.rollbacks
 	sc.mu.Unlock()
-	gen, err := g.examine(p, snap, g.opt.Gate, live, shown)
+	gen, err := g.examine(p, snap, gate, live, shown)
 
 	sc.mu.Lock()
 	defer sc.mu.Unlock()

@@ -29,16 +29,17 @@ type Status struct {
 	} `json:"kept"`
 	Log     *LogStatus `json:"log,omitempty"` // absent without a data folder
 	Scripts struct {
-		Folder     string    `json:"folder"`
-		Generation uint32    `json:"generation"` // the live one
-		Since      time.Time `json:"since"`
-		Hash       string    `json:"hash"`
-		Stages     []string  `json:"stages"`
-		Policy     bool      `json:"policy"`   // an on_policy hook decides who may send to whom
-		LastGood   bool      `json:"lastGood"` // it stands in for a folder that did not load at the start, or was taken back
-		Warnings   []string  `json:"warnings,omitempty"`
-		Canary     *Canary   `json:"canary,omitempty"` // what a share of the clients has
-		Last       Attempt   `json:"last"`             // the last attempt to change it
+		Folder     string     `json:"folder"`
+		Generation uint32     `json:"generation"` // the live one
+		Since      time.Time  `json:"since"`
+		Hash       string     `json:"hash"`
+		Stages     []string   `json:"stages"`
+		Policy     bool       `json:"policy"`   // an on_policy hook decides who may send to whom
+		LastGood   bool       `json:"lastGood"` // it stands in for a folder that did not load at the start, or was taken back
+		Warnings   []string   `json:"warnings,omitempty"`
+		Canary     *Canary    `json:"canary,omitempty"`     // what a share of the clients has
+		TrialUntil *time.Time `json:"trialUntil,omitempty"` // until then the live generation may be taken back
+		Last       Attempt    `json:"last"`                 // the last attempt to change it
 	} `json:"scripts"`
 }
 
@@ -73,7 +74,7 @@ func (g *Gateway) status() Status {
 	s := &st.Scripts
 	s.Folder, s.Generation, s.Since, s.Hash = g.dir, sc.generation, sc.since.UTC(), sc.hash
 	s.Stages, s.Policy, s.LastGood, s.Last = sc.stages, sc.policy, sc.lastGood, sc.last
-	s.Warnings, s.Canary = sc.warnings, sc.canary
+	s.Warnings, s.Canary, s.TrialUntil = sc.warnings, sc.canary, sc.trialUntil
 	return st
 }
 
@@ -90,6 +91,7 @@ type scriptsReport struct {
 	steps      map[string]stepTally
 	warnings   []string
 	canary     *Canary
+	trialUntil *time.Time
 }
 
 func (sc *scripts) report() scriptsReport {
@@ -99,6 +101,10 @@ func (sc *scripts) report() scriptsReport {
 		generation: sc.generation, since: sc.since, hash: sc.hash, stages: sc.stages,
 		policy: sc.policy, lastGood: sc.lastGood, last: sc.last, results: maps.Clone(sc.result), steps: maps.Clone(sc.steps),
 		warnings: sc.warnings, canary: sc.canary,
+	}
+	if u := sc.trialUntil; u != nil && u.generation == sc.generation && time.Now().Before(u.until) {
+		until := u.until.UTC()
+		r.trialUntil = &until
 	}
 	return r
 }

@@ -42,6 +42,12 @@ const (
 	trialMessages = 200
 )
 
+// trialEnd is when the trial of a live generation ends.
+type trialEnd struct {
+	generation uint32
+	until      time.Time
+}
+
 // newTrial is the trial of what is about to replace the live generation. While that
 // is on trial itself, it has proved nothing: then both are measured by the same.
 // The caller holds sc.mu.
@@ -74,6 +80,11 @@ func (g *Gateway) beginTrial(t *trial) {
 	ctx, cancel := context.WithTimeout(context.Background(), g.opt.RollbackWindow)
 	t.stop = cancel
 	*at = t
+	if !t.canary {
+		sc.record.Lock()
+		sc.trialUntil = &trialEnd{t.generation.Number, time.Now().Add(g.opt.RollbackWindow)}
+		sc.record.Unlock()
+	}
 	sc.retired.Go(func() { g.watchTrial(ctx, t) })
 }
 

@@ -59,7 +59,7 @@ func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
 
 // reload answers with the status after it.
 func (s *Server) reload(ctx *fasthttp.RequestCtx) {
-	if err := s.opt.Reload(); err != nil {
+	if err := s.opt.Reload(string(ctx.QueryArgs().Peek("gate"))); err != nil {
 		problem(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}

@@ -85,7 +85,7 @@ func checkProblem(t *testing.T, body string, status int, detail string) {
 func TestAdminAPI(t *testing.T) {
 	broken := errors.New("main.lua:3: unexpected symbol")
 	var result error
-	g := start(t, func(o *Options) { o.Reload = func() error { return result } })
+	g := start(t, func(o *Options) { o.Reload = func(string) error { return result } })
 	f := func(method, path string, status int, contentType, holds string) {
 		t.Helper()
 		r, body := ask(t, g.adminAddr, method+" "+path+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")

@@ -81,8 +81,9 @@ type Options struct {
 	Metrics func(w io.Writer, admin bool)
 	// Status returns what GET /v1/status shows, encoded as JSON.
 	Status func() any
-	// Reload loads the scripts again and returns why they did not go live.
-	Reload func() error
+	// Reload loads the scripts again, through the gate of this name if it is not "",
+	// and returns why they did not go live.
+	Reload func(gate string) error
 	// Message returns what is known of the messages with this id, of a client or
 	// of all if it is "", encoded as JSON.
 	Message func(id, client string) any

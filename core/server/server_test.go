@@ -39,7 +39,7 @@ func start(t *testing.T, change func(*Options)) *gateway {
 			_, _ = io.WriteString(w, "metric 1\n")
 		},
 		Status: func() any { return map[string]int{"generation": 7} },
-		Reload: func() error { return nil },
+		Reload: func(string) error { return nil },
 		Log:    slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
