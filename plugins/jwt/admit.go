@@ -69,10 +69,7 @@ func (s *stage) Renew(ctx context.Context, h *core.Handshake, g *core.Grant) err
 		return err
 	}
 	claims := jwt.MapClaims{}
-	if err := s.verify(ctx, h, claims); err != nil {
-		return err
-	}
-	expires, err := s.expiry(claims)
+	expires, err := s.verify(ctx, h, claims)
 	if err != nil {
 		return err
 	}
@@ -125,8 +122,9 @@ func wellFormed(token string) (payload []byte, err error) {
 	return nil, bad
 }
 
-// verify checks the signature, and when and for whom the token is.
-func (s *stage) verify(ctx context.Context, h *core.Handshake, claims jwt.MapClaims) error {
+// verify checks the signature, and when and for whom the token is. It reads the
+// claims and returns when the session ends.
+func (s *stage) verify(ctx context.Context, h *core.Handshake, claims jwt.MapClaims) (expires int64, err error) {
 	options := []jwt.ParserOption{
 		jwt.WithValidMethods(s.algorithms), jwt.WithJSONNumber(), jwt.WithStrictDecoding(),
 		jwt.WithLeeway(s.leeway), jwt.WithTimeFunc(func() time.Time { return h.Now }),
@@ -138,7 +136,11 @@ func (s *stage) verify(ctx context.Context, h *core.Handshake, claims jwt.MapCla
 		options = append(options, jwt.WithAudience(s.audience...))
 	}
 	var denial error
-	_, err := jwt.ParseWithClaims(h.Token, claims, func(t *jwt.Token) (any, error) {
+	_, err = jwt.ParseWithClaims(h.Token, claims, func(t *jwt.Token) (any, error) {
+		// Before the library converts them, which is not defined for all numbers.
+		if expires, denial = s.expiry(claims); denial != nil {
+			return nil, denial
+		}
 		id, isText := t.Header["kid"].(string)
 		if _, given := t.Header["kid"]; given && !isText {
 			denial = denied("bad_token", "the token's kid is no string")
@@ -161,11 +163,11 @@ func (s *stage) verify(ctx context.Context, h *core.Handshake, claims jwt.MapCla
 	}, options...)
 	switch {
 	case denial != nil:
-		return denial
+		return 0, denial
 	case err != nil:
-		return explain(err)
+		return 0, explain(err)
 	}
-	return nil
+	return expires, nil
 }
 
 // explain says what is wrong with a token, without any of it.

@@ -100,8 +100,8 @@ type remote struct {
 	end   context.CancelFunc
 	ended chan struct{} // closed when nothing is fetched any more
 
-	mu      sync.Mutex // guards what follows
-	last    time.Time  // when the last fetch began
+	mu      sync.Mutex    // guards what follows
+	last    time.Time     // when the last fetch began
 	waiting chan struct{} // closed when the fetch that is due or runs has ended; nil for none
 }
 
