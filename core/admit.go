@@ -50,11 +50,15 @@ type Admitter interface {
 	Admit(ctx context.Context, h *Handshake, g *Grant) error
 }
 
-// Renewer is an Admitter that also takes a new token from a client that is
-// connected already. Renew runs as Admit does, on a goroutine of the gateway.
-// Admitters that are none are not asked again.
+// Renewer is an Admitter that decides by tokens, and also takes a new one from a
+// client that is connected already. Admitters that are none are not asked again.
 type Renewer interface {
+	// Renew runs as Admit does, on a goroutine of the gateway. The Handshake has a
+	// Token.
 	Renew(ctx context.Context, h *Handshake, g *Grant) error
+	// Requires reports whether nobody is let in without a token that is for its
+	// ClientID.
+	Requires() bool
 }
 
 // Denial is an error that says how a client is refused.

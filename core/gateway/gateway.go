@@ -168,6 +168,8 @@ func (g *Gateway) start() error {
 		TraceBytes: max(g.opt.TraceBytes/g.opt.Shards, MinTraces),
 		TraceData:  g.opt.TraceData,
 
+		Renew: g.renew,
+
 		Log:      g.log,
 		Released: g.scripts.released,
 	}, gen)
@@ -198,10 +200,6 @@ func (g *Gateway) start() error {
 		Log:              g.log,
 	})
 	return nil
-}
-
-func client(c server.Client) shard.Client {
-	return shard.Client{ID: c.ID, Remote: c.Remote, Deflate: c.Deflate, Reliable: c.Reliable, FD: c.FD, Early: c.Early, Place: c.Place, Grant: c.Grant}
 }
 
 // Addr is the public address that the gateway listens on.
@@ -294,9 +292,9 @@ func (g *Gateway) announce() {
 	}
 	attrs = append(attrs, "scripts", g.dir, "shards", g.opt.Shards, "transport", g.opt.Transport)
 	g.log.Info("stratix is ready", attrs...)
-	if tcp, ok := g.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && !g.opt.InsecureOpen {
+	if tcp, ok := g.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && !g.opt.InsecureOpen && !g.identifies() {
 		g.log.Warn("ANYBODY WHO REACHES THIS ADDRESS CAN CONNECT UNDER ANY CLIENTID: nothing checks who they are; "+
-			"listen on 127.0.0.1 behind something that does, or say --insecure-open if that is meant",
+			"let stage.jwt check their tokens, listen on 127.0.0.1 behind something that does, or say --insecure-open if that is meant",
 			"listen", g.Addr().String())
 	}
 }

@@ -154,6 +154,8 @@ func (w *World) receive(r *Result) {
 		w.message(r, f)
 	case wire.TypeJoin, wire.TypeLeave:
 		w.membership(r, f)
+	case wire.TypeRenew:
+		w.deny(r, f.ID, ruling.NoRenewal.Code, ruling.NoRenewal.Text, nil)
 	case wire.TypePing:
 		c.get(wire.AppendPong(nil))
 		r.Decision.Verdict = core.Done

@@ -20,6 +20,7 @@ const (
 	CloseIdle        = 4009
 	CloseStalled     = 4010
 	CloseUnacked     = 4011
+	CloseExpired     = 4401
 )
 
 // closeWait is how long a peer may take to answer a close frame.
@@ -215,6 +216,9 @@ func (s *Shard) schedule(c *session) {
 			due = min(due, c.box.since+s.ackTicks)
 		}
 	}
+	if c.Grant != nil {
+		due = min(due, s.expiryTick(c))
+	}
 	s.wheel.schedule(&s.sessions, c, due)
 }
 
@@ -240,6 +244,9 @@ func (s *Shard) fire(c *session) {
 		return
 	case c.stalled != 0 && now-c.stalled >= s.stallTicks:
 		s.abandon(c, CloseStalled, "a message took too long to arrive", causeStalled)
+		return
+	case c.Grant != nil && s.outlived(c):
+		s.abandon(c, CloseExpired, "the token has expired: connect with a new one", causeExpired)
 		return
 	case s.overdue(c):
 		s.abandon(c, CloseUnacked, "an acknowledgement took too long", causeUnacked)
