@@ -85,11 +85,14 @@ func (g *Gateway) retire(old *core.Generation) {
 }
 
 // freeze keeps everything as it is: it waits for an attempt that is under way,
-// and later ones fail.
+// and later ones fail. A trial ends without a verdict.
 func (sc *scripts) freeze() {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	sc.closed = true
+	if sc.trial != nil {
+		sc.trial.stop()
+	}
 }
 
 // close lets go of all generations, after freeze and after the shards have
@@ -104,5 +107,9 @@ func (sc *scripts) close() error {
 	sc.retired.Wait()
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	return stopStages(sc.live.Stages)
+	var err error
+	if t := sc.trial; t != nil && t.canary {
+		err = stopStages(t.generation.Stages)
+	}
+	return errors.Join(err, stopStages(sc.live.Stages))
 }
