@@ -65,6 +65,12 @@ var rules = []rule{
 		because: "HTTP ends at the upgrade: fasthttp pools what it hands out, and the server alone knows its rules",
 	},
 	{
+		from:    "./...",
+		except:  []string{"./plugins/jwt"},
+		never:   []string{"github.com/golang-jwt/jwt/...", "github.com/go-jose/go-jose/..."},
+		because: "who a client is, is decided in one place, before it has a session; all others read its grant",
+	},
+	{
 		from:    "./core/frame/...",
 		never:   []string{"net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/..."},
 		because: "frames are functions on bytes, without I/O: so they can be fuzzed, split anywhere",

@@ -24,7 +24,7 @@ func (in *instance) newConn(s *core.Session, c *core.Conn) *conn {
 // connVerbs are the verbs of conn.
 func (in *instance) connVerbs() functions {
 	return functions{
-		"id": in.connID, "address": in.connAddress,
+		"id": in.connID, "address": in.connAddress, "claim": in.connClaim,
 		"join": in.connJoin, "leave": in.connLeave, "reject": in.connReject,
 	}
 }

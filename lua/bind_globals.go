@@ -27,6 +27,7 @@ type instance struct {
 	parser   *wire.Parser
 	paths    map[string]*path
 	headers  map[string]*path // by the header's name
+	claims   map[string]*path // by the path within them
 	messages []message        // the rest of the current chunk
 
 	ttls map[string]int64 // durations as parsed, in milliseconds

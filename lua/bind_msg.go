@@ -56,7 +56,7 @@ func (in *instance) message(L *glua.LState) *message {
 func (in *instance) messageVerbs() functions {
 	return functions{
 		"id": in.msgID, "from": in.msgFrom, "size": in.msgSize, "generation": in.msgGeneration,
-		"get": in.msgGet, "header": in.msgHeader, "set": in.msgSet, "del": in.msgDel,
+		"get": in.msgGet, "header": in.msgHeader, "claim": in.msgClaim, "set": in.msgSet, "del": in.msgDel,
 		"priority": in.msgPriority, "ttl": in.msgTTL,
 		"store": in.msgStore, "overflow": in.msgOverflow,
 		"to": in.msgTo, "to_prefix": in.msgToPrefix, "to_group": in.msgToGroup, "to_sender": in.msgToSender, "to_own": in.msgToOwn,

@@ -155,7 +155,7 @@ func (l *load) instance(shard int, muted bool) (*instance, error) {
 	in := &instance{
 		load: l, shard: shard, muted: muted, loading: true,
 		boxes: newBoxes(), parser: wire.NewParser(),
-		paths: map[string]*path{}, headers: map[string]*path{}, ttls: map[string]int64{},
+		paths: map[string]*path{}, headers: map[string]*path{}, claims: map[string]*path{}, ttls: map[string]int64{},
 	}
 	in.encoder.in = in
 	v := newVM(vmOptions{

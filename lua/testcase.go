@@ -70,7 +70,7 @@ func (c *testCase) open() error {
 func (c *testCase) instance() *instance {
 	in := &instance{
 		load: &c.load, boxes: newBoxes(), parser: wire.NewParser(),
-		paths: map[string]*path{}, headers: map[string]*path{},
+		paths: map[string]*path{}, headers: map[string]*path{}, claims: map[string]*path{},
 	}
 	in.encoder.in = in
 	budget, most := c.opt.TestBudget, c.opt.Time

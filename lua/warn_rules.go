@@ -10,8 +10,8 @@ import (
 // arguments.
 var (
 	pureVerbs = map[string][]string{
-		"msg":  {"id", "from", "size", "generation", "get", "header"},
-		"conn": {"id", "address"},
+		"msg":  {"id", "from", "size", "generation", "get", "header", "claim"},
+		"conn": {"id", "address", "claim"},
 	}
 	readers = []string{"priority", "ttl", "store", "overflow"}
 )

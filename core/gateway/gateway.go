@@ -98,7 +98,8 @@ type Gateway struct {
 	ending    context.Context // ends when the shutdown begins ...
 	end       context.CancelFunc
 
-	scripts scripts
+	admitters atomic.Pointer[[]core.Admitter] // of the live generation
+	scripts   scripts
 
 	certificateError atomic.Pointer[string] // of the last look at its files
 }
@@ -173,6 +174,8 @@ func (g *Gateway) start() error {
 		TraceBytes: max(g.opt.TraceBytes/g.opt.Shards, MinTraces),
 		TraceData:  g.opt.TraceData,
 
+		Renew: g.renew,
+
 		Log:      g.log,
 		Released: g.scripts.released,
 	}, gen)
@@ -189,6 +192,7 @@ func (g *Gateway) start() error {
 		ProxyProtocol:    g.opt.ProxyProtocol,
 		Deflate:          g.opt.Deflate,
 		Transport:        g.opt.Transport,
+		Admit:            g.admit,
 		Attach:           func(c server.Client) { g.shards.Attach(client(c)) },
 		Pump:             func(c server.Client) { g.shards.Pump(c.Conn, client(c)) },
 		Ready:            g.ready.Load,
@@ -205,10 +209,6 @@ func (g *Gateway) start() error {
 		Log:              g.log,
 	})
 	return nil
-}
-
-func client(c server.Client) shard.Client {
-	return shard.Client{ID: c.ID, Remote: c.Remote, Deflate: c.Deflate, Reliable: c.Reliable, FD: c.FD, Early: c.Early, Place: c.Place}
 }
 
 // Addr is the public address that the gateway listens on.
@@ -305,9 +305,9 @@ func (g *Gateway) announce() {
 		attrs = append(attrs, "tls", strings.Join(c.Names(), " "), "certificate_until", c.Until())
 	}
 	g.log.Info("stratix is ready", attrs...)
-	if tcp, ok := g.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && !g.opt.InsecureOpen {
+	if tcp, ok := g.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && !g.opt.InsecureOpen && !g.identifies() {
 		g.log.Warn("ANYBODY WHO REACHES THIS ADDRESS CAN CONNECT UNDER ANY CLIENTID: nothing checks who they are; "+
-			"listen on 127.0.0.1 behind something that does, or say --insecure-open if that is meant",
+			"let stage.jwt check their tokens, listen on 127.0.0.1 behind something that does, or say --insecure-open if that is meant",
 			"listen", g.Addr().String())
 	}
 }

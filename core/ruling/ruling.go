@@ -66,6 +66,9 @@ func Dropped(m *core.Message) (code, reason string) {
 // groups than it may be in.
 var TooManyGroups = &Refusal{Why: TooMany, Code: CodeLimit, Text: "a client may be in " + strconv.Itoa(MaxGroups) + " groups"}
 
+// NoRenewal refuses a token where no stage takes one.
+var NoRenewal = &Refusal{Why: TooMany, Code: "unsupported", Text: "no stage of this gateway takes tokens"}
+
 var (
 	tooManyTargets = &Refusal{Why: TooMany, Code: CodeLimit, Text: "a message may have " + strconv.Itoa(core.MaxTargets) + " targets"}
 	noRoute        = &Refusal{Why: NoRoute, Code: CodeNoRoute, Text: "nothing in the pipeline routed this message, and it names no recipient"}

@@ -13,6 +13,7 @@ const (
 	causeStalled  cause = "stalled"
 	causeProtocol cause = "protocol"
 	causeUnacked  cause = "unacked" // it took too long to acknowledge
+	causeExpired  cause = "expired" // its grant did
 	causeDrain    cause = "drain"   // the gateway shuts down ...
 	causeStop     cause = "stop"    // ... and has
 )
@@ -39,6 +40,8 @@ func (c *Counts) closed(why cause) {
 		c.Protocol++
 	case causeUnacked:
 		c.Unacked++
+	case causeExpired:
+		c.Expired++
 	case causeDrain, causeStop:
 		c.Drained++
 	}

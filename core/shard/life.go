@@ -20,6 +20,7 @@ const (
 	CloseIdle        = 4009
 	CloseStalled     = 4010
 	CloseUnacked     = 4011
+	CloseExpired     = 4401
 )
 
 // closeWait is how long a peer may take to answer a close frame.
@@ -39,6 +40,7 @@ type Client struct {
 	FD       int    // a non-blocking descriptor; -1 on a pump
 	Early    []byte // bytes that came behind the handshake
 	Place    Place
+	Grant    *core.Grant // what it was admitted with; nil for nothing
 
 	pump *pump
 }
@@ -55,7 +57,7 @@ func (s *Shard) attach(cl *Client) {
 	}
 	c := s.sessions.take()
 	*c = session{
-		Session: core.Session{ID: cl.ID, Remote: cl.Remote},
+		Session: core.Session{ID: cl.ID, Remote: cl.Remote, Grant: cl.Grant},
 		place:   cl.Place, pump: cl.pump, fd: int32(cl.FD), deflate: cl.Deflate,
 		slot: c.slot, serial: c.serial, state: open, seen: s.wheel.now, pinged: s.wheel.now,
 		reliable: cl.Reliable,
@@ -217,6 +219,9 @@ func (s *Shard) schedule(c *session) {
 			due = min(due, c.box.since+s.ackTicks)
 		}
 	}
+	if c.Grant != nil {
+		due = min(due, s.expiryTick(c))
+	}
 	s.wheel.schedule(&s.sessions, c, due)
 }
 
@@ -242,6 +247,9 @@ func (s *Shard) fire(c *session) {
 		return
 	case c.stalled != 0 && now-c.stalled >= s.stallTicks:
 		s.abandon(c, CloseStalled, "a message took too long to arrive", causeStalled)
+		return
+	case c.Grant != nil && s.outlived(c):
+		s.abandon(c, CloseExpired, "the token has expired: connect with a new one", causeExpired)
 		return
 	case s.overdue(c):
 		s.abandon(c, CloseUnacked, "an acknowledgement took too long", causeUnacked)

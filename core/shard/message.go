@@ -41,6 +41,8 @@ func (s *Shard) receive(c *session, b []byte) {
 		s.acknowledge(c, f)
 	case wire.TypeHello:
 		s.hello(c, f)
+	case wire.TypeRenew:
+		s.newToken(c, f)
 	}
 }
 

@@ -51,6 +51,8 @@ type session struct {
 	reliable bool // it acknowledges what it gets, and resumes
 	begun    bool // it may be given what its mailbox holds
 	greeted  bool // it has said hello
+	warned   bool // it has been told that its grant expires
+	renewing bool // a token of it is looked at
 	lingers  bool // leaving: the peer ends the connection when it has read it all
 }
 

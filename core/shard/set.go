@@ -22,6 +22,7 @@ type Set struct {
 
 	tails [MaxTails]atomic.Bool // the places of tails that are taken
 	pager *pager
+	clerk *clerk // nil where no tokens are taken
 }
 
 // New makes opt.Shards shards with the programs of a generation, one each. They
@@ -32,6 +33,10 @@ func New(opt Options, gen *core.Generation) (*Set, error) {
 	}
 	set := &Set{seed: maphash.MakeSeed(), stop: make(chan struct{})}
 	all := newShared(opt)
+	if opt.Renew != nil {
+		set.clerk = newClerk(opt.Renew)
+		opt.clerk = set.clerk
+	}
 	if opt.Journal != nil {
 		set.pager = newPager(opt.Journal)
 		opt.pager = set.pager
@@ -168,6 +173,9 @@ func (set *Set) Stop() {
 	}
 	set.done.Wait()
 	close(set.stop)
+	if set.clerk != nil {
+		set.clerk.close()
+	}
 	if set.pager != nil {
 		set.pager.close()
 	}

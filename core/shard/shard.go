@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"context"
 	"hash/maphash"
 	"log/slog"
 	"math"
@@ -44,12 +45,17 @@ type Options struct {
 
 	RecordBytes int // that a shard keeps of what clients have sent
 
+	// Renew looks at a token that a connected client has brought, as core.Renewer
+	// does; it runs on goroutines of the set. nil takes none.
+	Renew func(ctx context.Context, h *core.Handshake, g *core.Grant) error
+
 	Log *slog.Logger
 	// Released is called when a shard has let a generation go: it is no longer
 	// live there and holds no message. It runs on the shard's goroutine.
 	Released func(generation uint32)
 
 	pager *pager
+	clerk *clerk
 }
 
 // shared is what the shards of a set count together.

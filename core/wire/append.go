@@ -77,6 +77,14 @@ func AppendError(dst, id []byte, code, text string) []byte {
 	return append(AppendString(dst, text), '}')
 }
 
+// AppendExpires appends when the recipient's session ends, in milliseconds since
+// 1970, 0 for never: the warning before it, and the answer to a renewal.
+func AppendExpires(dst, id []byte, millis int64) []byte {
+	dst = appendID(append(dst, `{"type":10`...), id)
+	dst = append(dst, `,"expires":`...)
+	return append(strconv.AppendInt(dst, millis, 10), '}')
+}
+
 // AppendPong appends the answer to a ping frame.
 func AppendPong(dst []byte) []byte { return append(dst, `{"type":5}`...) }
 

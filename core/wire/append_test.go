@@ -31,6 +31,8 @@ func TestFramesOfTheGateway(t *testing.T) {
 	f(AppendError(nil, id, "no_route", `no "target"`), `{"type":2,"messageId":"msg-001","code":"no_route","error":"no \"target\""}`)
 	f(AppendError(nil, nil, "bad_json", "x\xff"), `{"type":2,"code":"bad_json","error":"x\ufffd"}`)
 	f(AppendPong(nil), `{"type":5}`)
+	f(AppendExpires(nil, nil, 1700000000000), `{"type":10,"expires":1700000000000}`)
+	f(AppendExpires(nil, []byte(`"m"`), 0), `{"type":10,"messageId":"m","expires":0}`)
 	f(AppendGoodbye(nil, 1500, "drain"), `{"type":6,"retryAfter":1500,"reason":"drain"}`)
 	gaps := []Gap{{Range{117, 131}, "expired"}, {Range{140, 140}, "overflow"}}
 	f(AppendGaps(nil, gaps[:1]), `{"type":7,"gaps":[[117,131,"expired"]]}`)

@@ -152,6 +152,8 @@ func FuzzParse(f *testing.F) {
 			}
 		case TypeJoin, TypeLeave:
 			same("groups", frame.Groups)
+		case TypeRenew:
+			same("token", frame.Token)
 		}
 	})
 }

@@ -147,6 +147,8 @@ func (p *Parser) envelope(b []byte, i int, f *Frame, in *scalars) int {
 			f.Also = raw
 		case "epoch":
 			f.Epoch = raw
+		case "token":
+			f.Token = raw
 		}
 		var more bool
 		if i, more = next(b, i, '}'); !more {
@@ -196,6 +198,9 @@ func (p *Parser) check(f *Frame, in *scalars) *Fault {
 	if n != TypeHello {
 		f.Epoch = nil
 	}
+	if n != TypeRenew {
+		f.Token = nil
+	}
 	switch n {
 	case TypeMessage:
 		if why := f.message(in); why != "" {
@@ -217,6 +222,10 @@ func (p *Parser) check(f *Frame, in *scalars) *Fault {
 	case TypeJoin, TypeLeave:
 		if f.Groups == nil || f.Groups[0] != '[' {
 			return p.fail(CodeBadMessage, "groups must be an array of strings")
+		}
+	case TypeRenew:
+		if f.Token == nil || f.Token[0] != '"' || len(f.Token) <= 2 || len(f.Token)-2 > core.MaxToken {
+			return p.fail(CodeBadMessage, "token must be a string of 1 to 8192 bytes")
 		}
 	default:
 		return p.fail(CodeUnknownType, "no client may send this type")
@@ -275,29 +284,4 @@ func integer(raw []byte) (n int64, ok bool) {
 		n = -n
 	}
 	return n, len(digits) > 0
-}
-
-// areHeaders reports whether a valid JSON value is an object of at most
-// MaxHeaders string values.
-func areHeaders(raw []byte) bool {
-	if raw[0] != '{' {
-		return false
-	}
-	i := space(raw, 1)
-	if raw[i] == '}' {
-		return true
-	}
-	for range MaxHeaders {
-		i, _ = stringEnd(raw, i)
-		i = space(raw, space(raw, i)+1)
-		if raw[i] != '"' {
-			return false
-		}
-		i, _ = stringEnd(raw, i)
-		var more bool
-		if i, more = next(raw, i, '}'); !more {
-			return true
-		}
-	}
-	return false
 }

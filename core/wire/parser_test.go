@@ -13,7 +13,7 @@ func show(f *Frame) string {
 	for _, field := range []struct {
 		name string
 		raw  []byte
-	}{{"id", f.ID}, {"data", f.Data}, {"to", f.To}, {"headers", f.Headers}, {"groups", f.Groups}} {
+	}{{"id", f.ID}, {"data", f.Data}, {"to", f.To}, {"headers", f.Headers}, {"groups", f.Groups}, {"token", f.Token}} {
 		if field.raw != nil {
 			fmt.Fprintf(&s, " %s=%s", field.name, field.raw)
 		}
@@ -58,6 +58,9 @@ func TestParseReadsFrames(t *testing.T) {
 	f(`{"type":0,"data":1,"to":null}`, `0 data=1`)
 	f(`{"type":0,"data":1,"priority":9,"ttl":2592000,"receipt":true}`, `0 data=1 ttl=2592000 priority=9 receipt`)
 	f(`{"type":0,"data":1,"priority":-0,"ttl":0,"receipt":false}`, `0 data=1`)
+	f(`{"type":10,"token":"a.b.c"}`, `10 token="a.b.c"`)
+	f(`{"type":10,"messageId":"m","token":"\u0061","data":1,"to":"x"}`, `10 id="m" token="\u0061"`)
+	f(`{"type":0,"data":1,"token":5}`, `0 data=1`)
 	f(`{"type":0,"data":1,"headers":{}}`, `0 data=1 headers={}`)
 	f(`{"type":0,"data":1,"headers":{ "a" : "b" , "c":"d" } }`, `0 data=1 headers={ "a" : "b" , "c":"d" }`)
 	f(`{"type":0,"data":1,"headers":`+headers(64)+`}`, `0 data=1 headers=`+headers(64))
@@ -127,8 +130,11 @@ func TestParseNamesTheFault(t *testing.T) {
 	f(strings.Repeat(`[`, 100000), "too_deep", `nested deeper than 64 levels at byte 64`)
 	f(`{}`, "missing_type", `type is missing`)
 	f(`{"data":1}`, "missing_type", `type is missing`)
-	for _, kind := range []string{"2", "6", "7", "10", "-1", "4294967296", "18446744073709551616"} {
+	for _, kind := range []string{"2", "6", "7", "11", "-1", "4294967296", "18446744073709551616"} {
 		f(`{"type":`+kind+`}`, "unknown_type", `no client may send this type`)
+	}
+	for _, token := range []string{``, `,"token":null`, `,"token":5`, `,"token":""`, `,"token":["x"]`, `,"token":"` + strings.Repeat("x", 8193) + `"`} {
+		f(`{"type":10`+token+`}`, "bad_message", `token must be a string of 1 to 8192 bytes`)
 	}
 	for _, kind := range []string{`"0"`, `0.0`, `0e0`, `null`, `[]`, `true`} {
 		f(`{"type":`+kind+`,"data":1}`, "bad_message", `type must be an integer`)

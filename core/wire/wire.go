@@ -15,6 +15,7 @@ const (
 	TypeGap     = 7
 	TypeJoin    = 8
 	TypeLeave   = 9
+	TypeRenew   = 10
 )
 
 // Bounds on what a client may send; those on names are in core.
@@ -30,7 +31,7 @@ const (
 // Frame is a parsed client frame. Its slices are raw JSON that aliases the
 // bytes given to Parse. Fields that do not belong to the frame's type are zero.
 type Frame struct {
-	// Type is one of those a client may send: 0, 1, 3, 4, 5, 8 or 9.
+	// Type is one of those a client may send: 0, 1, 3, 4, 5, 8, 9 or 10.
 	Type int
 	// ID is the messageId as a JSON string, quotes included; nil when absent.
 	ID []byte
@@ -52,6 +53,8 @@ type Frame struct {
 	// Epoch is the epoch of a hello as a JSON string, quotes included; nil when
 	// absent.
 	Epoch []byte
+	// Token is the token of a renewal as a JSON string, quotes included.
+	Token []byte
 	// TTL is the message's time to live in seconds, 0 when absent.
 	TTL uint32
 	// Priority goes from 0, which is also the default, to MaxPriority.

@@ -60,6 +60,13 @@ function msg:get(path) end
 ---@return string? value nil when there is none
 function msg:header(name) end
 
+---Reads a claim of the token that the sender was admitted with: stage.jwt puts
+---them there. Dots, array positions and backslashes mean what they mean in
+---msg:get: "role", "realm.roles.0", "https://example\\.com/team".
+---@param path string
+---@return Json? value nil when there is no such claim, or no token
+function msg:claim(path) end
+
 ---Puts a value at a path in data or headers; everything else keeps its bytes.
 ---Objects that are missing on the way are made. An array takes a position up to
 ---its length, which appends. Headers are strings.
@@ -154,6 +161,12 @@ function conn:id() end
 ---The address that the client connected from, without its port.
 ---@return string
 function conn:address() end
+
+---Reads a claim of the token that the client was admitted with, as msg:claim
+---does. Works in all hooks that get a conn.
+---@param path string
+---@return Json? value nil when there is no such claim, or no token
+function conn:claim(path) end
 
 ---Makes the client a member of a group. Works in on_connect only.
 ---@param group string

@@ -4,6 +4,7 @@ package all
 
 import (
 	_ "github.com/stratix-gateway/stratix/plugins/disk"   // stage.disk
+	_ "github.com/stratix-gateway/stratix/plugins/jwt"    // stage.jwt
 	_ "github.com/stratix-gateway/stratix/plugins/prefix" // stage.prefix
 	_ "github.com/stratix-gateway/stratix/plugins/ring"   // stage.ring
 )

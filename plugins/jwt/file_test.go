@@ -1,0 +1,80 @@
+package jwt
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/coretest"
+)
+
+func TestAKeyFileIsReadAgainWhenItChanges(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "key.pem")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one, two := publicPEM(t, "RSA"), publicPEM(t, "RSA2")
+	byOne, byTwo := sign(t, "RS256", "", "RSA", good(nil)), sign(t, "RS256", "", "RSA2", good(nil))
+	synctest.Test(t, func(t *testing.T) {
+		write(one)
+		s := opened(t, map[string]any{"key_file": name, "algorithms": []any{"RS256"}}, nil)
+		f := func(what, first, second string) {
+			t.Helper()
+			time.Sleep(pollEvery)
+			synctest.Wait()
+			a, _ := ask(t, s, "alice", byOne)
+			b, _ := ask(t, s, "alice", byTwo)
+			if a != first || b != second {
+				t.Errorf("%s: %s and %s, want %s and %s", what, a, b, first, second)
+			}
+		}
+		f("at first", "ok", "bad_token")
+		write(two)
+		f("after a change", "bad_token", "ok")
+		write("nonsense")
+		f("with nonsense", "bad_token", "ok")
+		write(strings.Repeat("x", maxFile+1))
+		f("when it is huge", "bad_token", "ok")
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+		f("when it is gone", "bad_token", "ok")
+		write(one + two)
+		f("with both", "ok", "ok")
+	})
+}
+
+func TestAKeyFileThatCannotBeUsedKeepsTheStageFromStarting(t *testing.T) {
+	dir := t.TempDir()
+	f := func(name, text, want string) {
+		t.Helper()
+		name = filepath.Join(dir, name)
+		if text != "" {
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// A check opens it and looks at no file.
+		s, err := open(core.Config{Values: map[string]any{"key_file": name, "algorithms": []any{"RS256"}}}, coretest.Env(t, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.(*stage).Start(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), name) != 1 {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+		if err := s.(*stage).Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	f("none.pem", "", "no such file")
+	f("secret.txt", secret, "no key fits RS256: there is a secret")
+	f(".", "", "not a regular file")
+}
