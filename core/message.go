@@ -140,7 +140,7 @@ func (m *Message) Detach() {
 	if m.Trace != nil {
 		m.Trace = m.Trace.detached()
 	}
-	from := Session{ID: strings.Clone(m.From.ID), Remote: m.From.Remote}
+	from := Session{ID: strings.Clone(m.From.ID), Remote: m.From.Remote, Grant: m.From.Grant}
 	m.From = &from
 	e := &m.Effects
 	targets := make([]Target, len(e.Targets))

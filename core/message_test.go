@@ -17,7 +17,7 @@ func fullMessage(buf []byte) *core.Message {
 	copy(buf, `"id-1"{"a":1}{"h":2}"bob"ann roomreply`)
 	text := unsafe.String(&buf[0], len(buf))
 	return &core.Message{
-		From: &core.Session{ID: text[25:28], Remote: netip.MustParseAddr("192.0.2.1")},
+		From: &core.Session{ID: text[25:28], Remote: netip.MustParseAddr("192.0.2.1"), Grant: &core.Grant{Expires: 5}},
 		ID:   buf[0:6], Data: buf[6:13], Headers: buf[13:20], To: buf[20:25],
 		Size: 99, Time: 1, TTL: 2, Generation: 3, Priority: 4, Receipt: true,
 		Effects: core.Effects{

@@ -12,6 +12,8 @@ type Session struct {
 	ID string
 	// Remote is the address that the client connected from.
 	Remote netip.Addr
+	// Grant is what it was admitted with, and is read-only; nil for none.
+	Grant *Grant
 }
 
 // Bounds on names that a stranger can send.

@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"bytes"
 	"maps"
 	"net/netip"
 	"slices"
@@ -31,13 +32,16 @@ func (c *testCase) testVerbs() functions {
 	}
 }
 
-// connect is t:connect(id, {reliable=, groups=, remote=}).
+// connect is t:connect(id, {reliable=, groups=, remote=, claims=}).
 func (c *testCase) connect(L *glua.LState) int {
 	a := rehearse.Arrival{ID: argString(L, 2, "connect", "a ClientID"), Remote: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	options := optTable(L, 3, "connect", connectKeys)
 	a.Reliable = glua.LVAsBool(options.RawGetString("reliable"))
 	if v := options.RawGetString("groups"); v != glua.LNil {
 		a.Groups = argNames(L, v, "connect: groups")
+	}
+	if v := options.RawGetString("claims"); v != glua.LNil {
+		a.Claims = c.claims(L, v)
 	}
 	if v := options.RawGetString("remote"); v != glua.LNil {
 		remote, err := netip.ParseAddr(v.String())
@@ -48,6 +52,15 @@ func (c *testCase) connect(L *glua.LState) int {
 	}
 	L.Push(c.clientValue(c.arrive(L, a)))
 	return 1
+}
+
+// claims are what a client was admitted with, as JSON.
+func (c *testCase) claims(L *glua.LState, v glua.LValue) []byte {
+	claims := bytes.Clone(c.in.encoder.encode(L, v))
+	if claims[0] != '{' {
+		L.RaiseError(`connect: claims is a table of names and values, as in {claims={role="admin"}}`)
+	}
+	return claims
 }
 
 func (c *testCase) arrive(L *glua.LState, a rehearse.Arrival) *rehearse.Client {
@@ -71,7 +84,7 @@ func (c *testCase) client(L *glua.LState) int {
 }
 
 // connectKeys are the options of t:connect.
-var connectKeys = []string{"reliable", "groups", "remote"}
+var connectKeys = []string{"reliable", "groups", "remote", "claims"}
 
 // sendKeys are what t:send and c:send take; raw stands for all others.
 var sendKeys = []string{"from", "to", "data", "id", "headers", "priority", "ttl", "receipt", "raw"}

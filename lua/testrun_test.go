@@ -130,6 +130,7 @@ func TestATestSeesWhatIsDecided(t *testing.T) {
 	f(`t:eq({ t:now(), stratix.now(), os.date("%F %T") }, { 1767268800000, 1767268800000, "2026-01-01 12:00:00" })`)
 	f(`t:advance("31s") t:eq(t:now(), 1767268831000) t:at("2026-03-01 22:30") t:eq(os.date("%H:%M"), "22:30")`)
 	f(`local c = t:connect("c", { remote = "192.0.2.9", reliable = true }) t:ok(c.reliable)`)
+	f(`t:error(function() t:connect("c", { claims = { "admin" } }) end, "claims is a table of names and values")`)
 }
 
 func TestEachTestBeginsAnew(t *testing.T) {

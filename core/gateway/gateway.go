@@ -94,7 +94,8 @@ type Gateway struct {
 	ending    context.Context // ends when the shutdown begins ...
 	end       context.CancelFunc
 
-	scripts scripts
+	admitters atomic.Pointer[[]core.Admitter] // of the live generation
+	scripts   scripts
 }
 
 // Open loads the scripts, starts the shards and listens. Nothing is served
@@ -180,6 +181,7 @@ func (g *Gateway) start() error {
 		Origins:          g.opt.Origins,
 		Deflate:          g.opt.Deflate,
 		Transport:        g.opt.Transport,
+		Admit:            g.admit,
 		Attach:           func(c server.Client) { g.shards.Attach(client(c)) },
 		Pump:             func(c server.Client) { g.shards.Pump(c.Conn, client(c)) },
 		Ready:            g.ready.Load,
@@ -199,7 +201,7 @@ func (g *Gateway) start() error {
 }
 
 func client(c server.Client) shard.Client {
-	return shard.Client{ID: c.ID, Remote: c.Remote, Deflate: c.Deflate, Reliable: c.Reliable, FD: c.FD, Early: c.Early, Place: c.Place}
+	return shard.Client{ID: c.ID, Remote: c.Remote, Deflate: c.Deflate, Reliable: c.Reliable, FD: c.FD, Early: c.Early, Place: c.Place, Grant: c.Grant}
 }
 
 // Addr is the public address that the gateway listens on.

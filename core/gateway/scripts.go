@@ -215,6 +215,7 @@ func (g *Gateway) letGo(old *core.Generation, gone <-chan struct{}) {
 func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passage, began time.Time) {
 	sc := &g.scripts
 	sc.live, sc.snapshot = gen, snap
+	g.askFrom(gen)
 	var stages []string
 	for i := range gen.Programs[0].Pipeline.Len() {
 		name, _ := gen.Programs[0].Pipeline.Stage(i)

@@ -202,13 +202,21 @@ func (w *World) membership(r *Result, f *wire.Frame) {
 func (w *World) message(r *Result, f *wire.Frame) {
 	c := r.sender
 	d, order := w.run.run(&Input{
-		From: c.ID, Remote: c.Remote, Time: w.millis(), ID: f.ID, Data: f.Data, Headers: f.Headers, To: f.To,
+		From: c.ID, Remote: c.Remote, Claims: c.claims(), Time: w.millis(), ID: f.ID, Data: f.Data, Headers: f.Headers, To: f.To,
 		Size: len(r.Frame), TTL: f.TTL, Priority: f.Priority, Receipt: f.Receipt,
 	})
 	r.id, r.receipt = f.ID, f.Receipt && len(f.ID) > 0
 	r.Steps = slices.Clone(w.run.Steps())
 	r.sent = w.millis()
 	w.conclude(r, d, order)
+}
+
+// claims are those that the client was admitted with, or nil.
+func (c *Client) claims() []byte {
+	if c.Grant == nil {
+		return nil
+	}
+	return c.Grant.Claims
 }
 
 // get gives the client one frame.

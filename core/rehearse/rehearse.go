@@ -53,7 +53,7 @@ func (r *Rehearsal) Run(in *Input) Decision {
 func (r *Rehearsal) run(in *Input) (d Decision, serial uint32) {
 	m := r.msg
 	m.Reset()
-	m.From = &core.Session{ID: in.From, Remote: in.Remote}
+	m.From = &core.Session{ID: in.From, Remote: in.Remote, Grant: traffic.Grant(in.Claims)}
 	m.ID, m.Data, m.Headers, m.To = in.ID, in.Data, in.Headers, in.To
 	m.Size = in.Size
 	if m.Size == 0 {

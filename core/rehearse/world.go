@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/traffic"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
 
@@ -76,6 +77,7 @@ type Arrival struct {
 	Remote   netip.Addr
 	Reliable bool     // as with stratix.v1; it acknowledges at once what it gets
 	Groups   []string // that it is in, whatever the policy says
+	Claims   []byte   // a JSON object, as of a token that was admitted; or nil
 }
 
 // Connect lets a client in, in place of one with the same ID. on_connect may
@@ -85,7 +87,7 @@ func (w *World) Connect(a Arrival) *Client {
 	if old := w.clients[a.ID]; old != nil {
 		old.leave("replaced")
 	}
-	c := &Client{Session: core.Session{ID: a.ID, Remote: a.Remote}, world: w, Reliable: a.Reliable, Connected: true}
+	c := &Client{Session: core.Session{ID: a.ID, Remote: a.Remote, Grant: traffic.Grant(a.Claims)}, world: w, Reliable: a.Reliable, Connected: true}
 	w.clients[a.ID] = c
 	w.attach(c)
 	hello := core.Conn{Session: &c.Session}

@@ -20,28 +20,41 @@ const (
 	full                         // MaxConnections
 	addressFull                  // MaxPerAddress
 	noDescriptor                 // duplicating the descriptor failed
+	badToken                     // several tokens, or what cannot be one
+	unauthorized                 // denied by a stage: with 401 ...
+	forbidden                    // ... 403 ...
+	rateLimited                  // ... 429 ...
+	denied                       // ... another status, or a stage failed
 	refusals                     // how many there are
 )
 
 // String is the metric label.
 func (r refusal) String() string {
 	return [...]string{"not_websocket", "bad_handshake", "bad_client_id", "foreign_origin", "draining",
-		"full", "address_full", "no_descriptor"}[r]
+		"full", "address_full", "no_descriptor", "bad_token", "unauthorized", "forbidden", "rate_limited", "denied"}[r]
 }
 
 // refuse counts an upgrade that does not happen and answers it.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, why refusal, status int, text string) {
+	s.refuseWith(ctx, why, status, map[string]string{"error": text})
+}
+
+// refuseWith is refuse with more than a text: said is the answer.
+func (s *Server) refuseWith(ctx *fasthttp.RequestCtx, why refusal, status int, said map[string]string) {
 	s.refused[why].Add(1)
-	s.opt.Log.Debug("upgrade refused", "reason", why.String(), "remote", ctx.RemoteAddr().String(), "text", text)
+	s.opt.Log.Debug("upgrade refused", "reason", why.String(), "remote", ctx.RemoteAddr().String(), "text", said["error"])
 	if status == fasthttp.StatusServiceUnavailable || status == fasthttp.StatusTooManyRequests {
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
 	}
-	body, _ := json.Marshal(map[string]string{"error": text}) // cannot fail
+	body, _ := json.Marshal(said) // cannot fail
 	answer(ctx, status, "application/json", body)
 }
 
-// retryAfter is in seconds.
-const retryAfter = "5"
+// retryAfter is defaultRetry in seconds.
+const (
+	retryAfter   = "5"
+	defaultRetry = 5 * time.Second
+)
 
 // complain warns of a lack on the gateway's side, at most once a minute for
 // each reason, since clients that are turned away come back.

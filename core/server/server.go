@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fasthttp/websocket"
+	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/profile"
 	"github.com/valyala/fasthttp"
 )
@@ -31,8 +32,12 @@ const (
 // Reliable is the subprotocol of clients that acknowledge what they get.
 const Reliable = "stratix.v1"
 
+// Plain is the subprotocol of the others. Nobody needs to offer it but a browser
+// that offers its token as one: it wants one of its offers to be selected.
+const Plain = "stratix.plain"
+
 const (
-	headerBytes   = 8 << 10          // the request line and all headers
+	headerBytes   = 12 << 10         // the request line and all headers: a token and 4 KiB
 	bodyBytes     = 4 << 10          // nothing here takes a larger body
 	idleTimeout   = 30 * time.Second // of an HTTP connection between requests
 	answerTimeout = 30 * time.Second // for writing one response
@@ -60,6 +65,10 @@ type Options struct {
 	// Transport is Epoll or Goroutine.
 	Transport string
 
+	// Admit decides on a client before its upgrade and says in the Grant what it is
+	// admitted with. Its error refuses the client: a *core.Denial says how. It may
+	// block until ctx ends. nil admits everybody.
+	Admit func(ctx context.Context, h *core.Handshake, g *core.Grant) error
 	// Attach takes a client over and returns at once.
 	Attach func(c Client)
 	// Pump serves a client and returns when the connection is done. The Server
@@ -103,10 +112,11 @@ type Client struct {
 	Deflate bool       // permessage-deflate was agreed, without context takeover
 	// Reliable says that the subprotocol Reliable was agreed.
 	Reliable bool
-	FD       int      // a duplicated, non-blocking descriptor; -1 where Conn is used
-	Conn     net.Conn // nil where FD is used
-	Early    []byte   // bytes that came behind the handshake, to be read first; or nil
-	Place    *Place   // the connection's place in the counts
+	FD       int         // a duplicated, non-blocking descriptor; -1 where Conn is used
+	Conn     net.Conn    // nil where FD is used
+	Early    []byte      // bytes that came behind the handshake, to be read first; or nil
+	Place    *Place      // the connection's place in the counts
+	Grant    *core.Grant // what it was admitted with; nil for nothing
 }
 
 // Server serves any number of public and admin listeners. New makes one.
@@ -119,11 +129,13 @@ type Server struct {
 	operators     waiting // of the admin listeners
 	duplicate     func(net.Conn) (int, error)
 
-	upgraded  atomic.Uint64
-	refused   [refusals]atomic.Uint64
-	complaint [refusals]throttle
-	suspicion throttle
-	profiling atomic.Bool // Options.Profile runs
+	upgraded     atomic.Uint64
+	refused      [refusals]atomic.Uint64
+	complaint    [refusals]throttle
+	suspicion    throttle
+	profiling    atomic.Bool     // Options.Profile runs
+	admitting    context.Context // of Options.Admit: ends when Shutdown begins ...
+	endAdmitting context.CancelFunc
 
 	// handshakes counts the admitted clients whose hijack handler has not ended.
 	handshakes sync.WaitGroup
@@ -136,6 +148,7 @@ type Server struct {
 // New makes a Server.
 func New(opt Options) *Server {
 	s := &Server{opt: opt, duplicate: duplicate}
+	s.admitting, s.endAdmitting = context.WithCancel(context.Background())
 	s.counts.max, s.counts.maxPerAddress = int64(opt.MaxConnections), opt.MaxPerAddress
 	s.strangers.counts.max = maxHandshakes
 	if opt.MaxPerAddress > 0 {
@@ -143,9 +156,9 @@ func New(opt Options) *Server {
 	}
 	s.strangers.refused, s.strangers.log = &s.refused, opt.Log
 	s.upgrader = websocket.FastHTTPUpgrader{
-		CheckOrigin:       s.checkOrigin,
+		CheckOrigin:       func(*fasthttp.RequestCtx) bool { return true }, // it is checked before
 		EnableCompression: opt.Deflate,
-		Subprotocols:      []string{Reliable},
+		Subprotocols:      []string{Reliable, Plain},
 		Error:             s.handshakeError,
 		// The library's connection is thrown away right after the handshake:
 		// the smallest buffer for reading, and none for writing.
@@ -209,6 +222,7 @@ func (s *Server) serve(h *fasthttp.Server, w *waiting, ln net.Listener) error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.shut = true
+	s.endAdmitting()
 	for _, ln := range s.listeners {
 		_ = ln.Close()
 	}

@@ -216,7 +216,7 @@ func TestPublicRefusals(t *testing.T) {
 	f("GET /debug/pprof/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 404)
 	f("POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 405)
 	f("nonsense\r\n\r\n", 400)
-	f("GET /healthz HTTP/1.1\r\nHost: a\r\nX: "+strings.Repeat("x", 9000)+"\r\n\r\n", 431)
+	f("GET /healthz HTTP/1.1\r\nHost: a\r\nX: "+strings.Repeat("x", 13_000)+"\r\n\r\n", 431)
 	f("POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", 413)
 }
 

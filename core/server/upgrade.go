@@ -32,6 +32,11 @@ func (s *Server) upgrade(ctx *fasthttp.RequestCtx) {
 		s.refuse(ctx, draining, fasthttp.StatusServiceUnavailable, "the gateway takes no clients at the moment")
 		return
 	}
+	token, wrong := bearerToken(ctx)
+	if wrong != "" {
+		s.refuse(ctx, badToken, fasthttp.StatusBadRequest, wrong)
+		return
+	}
 	client := Client{ID: id, Remote: remote(ctx.RemoteAddr()), FD: -1}
 	client.Deflate = s.opt.Deflate && leaveHonourable(&ctx.Request.Header)
 	place, why := s.counts.enter(client.Remote)
@@ -42,8 +47,14 @@ func (s *Server) upgrade(ctx *fasthttp.RequestCtx) {
 	client.Place = place
 	c := ctx.Conn().(*conn)
 	c.hold(place)
-	if err := s.upgrader.Upgrade(ctx, func(ws *websocket.Conn) { s.handOver(ws, c, client) }); err != nil {
-		c.release()
+	upgraded := false
+	defer func() {
+		if !upgraded {
+			c.release()
+		}
+	}()
+	if s.admit(ctx, &client, token) {
+		upgraded = s.upgrader.Upgrade(ctx, func(ws *websocket.Conn) { s.handOver(ws, c, client) }) == nil
 	}
 }
 
@@ -76,6 +87,8 @@ func (s *Server) checkHandshake(ctx *fasthttp.RequestCtx) bool {
 	case !h.IsHTTP11() || h.ConnectionClose():
 		// fasthttp would answer 101 and then close the connection.
 		s.refuse(ctx, badHandshake, fasthttp.StatusBadRequest, "an upgrade needs HTTP/1.1 without Connection: close")
+	case !s.checkOrigin(ctx):
+		s.refuse(ctx, foreignOrigin, fasthttp.StatusForbidden, "pages of this origin may not connect: the gateway's --origins does not list it")
 	default:
 		return true
 	}
@@ -93,10 +106,6 @@ func validKey(key []byte) bool {
 
 // handshakeError answers what the library refuses.
 func (s *Server) handshakeError(ctx *fasthttp.RequestCtx, status int, reason error) {
-	if status == fasthttp.StatusForbidden {
-		s.refuse(ctx, foreignOrigin, status, "pages of this origin may not connect: the gateway's --origins does not list it")
-		return
-	}
 	s.refuse(ctx, badHandshake, status, reason.Error())
 }
 

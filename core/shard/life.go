@@ -39,6 +39,7 @@ type Client struct {
 	FD       int    // a non-blocking descriptor; -1 on a pump
 	Early    []byte // bytes that came behind the handshake
 	Place    Place
+	Grant    *core.Grant // what it was admitted with; nil for nothing
 
 	pump *pump
 }
@@ -55,7 +56,7 @@ func (s *Shard) attach(cl *Client) {
 	}
 	c := s.sessions.take()
 	*c = session{
-		Session: core.Session{ID: cl.ID, Remote: cl.Remote},
+		Session: core.Session{ID: cl.ID, Remote: cl.Remote, Grant: cl.Grant},
 		place:   cl.Place, pump: cl.pump, fd: int32(cl.FD), deflate: cl.Deflate,
 		slot: c.slot, serial: c.serial, state: open, seen: s.wheel.now, pinged: s.wheel.now,
 		reliable: cl.Reliable,

@@ -11,6 +11,7 @@ type form struct {
 	Time     time.Time       `json:"time"`
 	From     string          `json:"from"`
 	Remote   netip.Addr      `json:"remote,omitzero"`
+	Claims   json.RawMessage `json:"claims,omitempty"`
 	ID       json.RawMessage `json:"messageId,omitempty"`
 	To       json.RawMessage `json:"to,omitempty"`
 	Data     json.RawMessage `json:"data"`
@@ -24,7 +25,7 @@ type form struct {
 // MarshalJSON writes the Input as one object, with the names of a client's frame.
 func (in Input) MarshalJSON() ([]byte, error) {
 	return json.Marshal(form{
-		Time: time.UnixMilli(in.Time).UTC(), From: in.From, Remote: in.Remote, ID: in.ID, To: in.To, Data: in.Data, Headers: in.Headers,
+		Time: time.UnixMilli(in.Time).UTC(), From: in.From, Remote: in.Remote, Claims: in.Claims, ID: in.ID, To: in.To, Data: in.Data, Headers: in.Headers,
 		Size: in.Size, TTL: in.TTL, Priority: in.Priority, Receipt: in.Receipt,
 	})
 }
@@ -36,7 +37,7 @@ func (in *Input) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*in = Input{
-		From: f.From, Remote: f.Remote, Time: f.Time.UnixMilli(), ID: f.ID, Data: f.Data, Headers: f.Headers, To: f.To,
+		From: f.From, Remote: f.Remote, Claims: f.Claims, Time: f.Time.UnixMilli(), ID: f.ID, Data: f.Data, Headers: f.Headers, To: f.To,
 		Size: f.Size, TTL: f.TTL, Priority: f.Priority, Receipt: f.Receipt,
 	}
 	return nil

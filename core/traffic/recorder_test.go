@@ -47,7 +47,7 @@ func TestAnInputIsTheSameBehindJSON(t *testing.T) {
 	}
 	f(Input{From: "a", Data: []byte("1")})
 	f(Input{
-		From: "é\"", Remote: netip.MustParseAddr("2001:db8::1"), Time: 1795559233228, ID: []byte(`"m"`), Data: []byte(`{"x":[1,2]}`),
+		From: "é\"", Claims: []byte(`{"r":[1]}`), Remote: netip.MustParseAddr("2001:db8::1"), Time: 1795559233228, ID: []byte(`"m"`), Data: []byte(`{"x":[1,2]}`),
 		Headers: []byte(`{"a":"b"}`), To: []byte(`["x","y"]`), Size: 99, TTL: 7, Priority: 9, Receipt: true,
 	})
 }

@@ -13,7 +13,8 @@ import (
 type Input struct {
 	From   string // the sender's ClientID
 	Remote netip.Addr
-	Time   int64 // when the gateway took it, in milliseconds since 1970
+	Claims []byte // that the sender was admitted with, a JSON object; or nil
+	Time   int64  // when the gateway took it, in milliseconds since 1970
 	// ID, Data, Headers and To are as in core.Message.
 	ID, Data, Headers, To []byte
 	// Size is the length of the frame; 0 is that of a frame without white space.
@@ -23,10 +24,19 @@ type Input struct {
 	Receipt  bool
 }
 
+// Grant is a grant of these claims; nil for nil.
+func Grant(claims []byte) *core.Grant {
+	if claims == nil {
+		return nil
+	}
+	return &core.Grant{Claims: claims}
+}
+
 // An entry is an input on its way through a ring of bytes. Integers are varints:
 //
 //	time size ttl flags { length bytes } of the sender, its address, and of
-//	messageId, data, headers and target, whose lengths count from 1: 0 is nil
+//	messageId, data, headers, target and claims, whose lengths count from 1: 0 is
+//	nil
 //
 // The lower four bits of flags are the priority.
 const wantsReceipt = 1 << 4
@@ -52,7 +62,11 @@ func Append(dst []byte, m *core.Message) []byte {
 	} else {
 		dst = append(dst, 0)
 	}
-	for _, part := range [...][]byte{m.ID, m.Data, m.Headers, m.To} {
+	var claims []byte
+	if g := m.From.Grant; g != nil {
+		claims = g.Claims
+	}
+	for _, part := range [...][]byte{m.ID, m.Data, m.Headers, m.To, claims} {
 		if part == nil {
 			dst = append(dst, 0)
 			continue
@@ -70,7 +84,7 @@ func Read(entry []byte, in *Input) bool {
 	flags := r.take(1)
 	from := r.take(r.uvarint())
 	remote := r.take(uint64(first(r.take(1))))
-	for _, part := range [...]*[]byte{&in.ID, &in.Data, &in.Headers, &in.To} {
+	for _, part := range [...]*[]byte{&in.ID, &in.Data, &in.Headers, &in.To, &in.Claims} {
 		if n := r.uvarint(); n > 0 {
 			*part = r.take(n - 1)
 		}

@@ -21,6 +21,8 @@ func TestAnEntryIsWhatWasSent(t *testing.T) {
 		Headers: []byte(`{}`), To: []byte(`"b"`), TTL: 60, Priority: 9, Receipt: true},
 		Input{From: "a", Remote: v4, Time: 1 << 41, Size: 70_000, ID: []byte(`"m"`), Data: []byte(`{"x":1}`),
 			Headers: []byte(`{}`), To: []byte(`"b"`), TTL: 60, Priority: 9, Receipt: true})
+	f(core.Message{From: &core.Session{ID: "a", Grant: &core.Grant{Claims: []byte(`{"r":1}`), Expires: 9}}, Data: []byte("1")},
+		Input{From: "a", Claims: []byte(`{"r":1}`), Data: []byte("1")})
 	f(core.Message{From: &core.Session{ID: "é", Remote: v6}, Data: []byte("1")}, Input{From: "é", Remote: v6, Data: []byte("1")})
 	f(core.Message{From: &core.Session{}}, Input{})
 }

@@ -15,6 +15,7 @@ local t = {}
 ---@field reliable? boolean as with stratix.v1: it stays in its groups while it is away; it acknowledges at once what it gets
 ---@field groups? string|string[] that it is in, whatever the policy says
 ---@field remote? string its address; "127.0.0.1" without it
+---@field claims? table<string, any> what its token says, for msg:claim and conn:claim; none without it
 
 ---Connects a client, in place of one with the same ID. on_connect runs, and may
 ---refuse it: see TestClient.refused. What waits for it comes at once, the most
