@@ -13,6 +13,7 @@ const (
 	causeStalled  cause = "stalled"
 	causeProtocol cause = "protocol"
 	causeUnacked  cause = "unacked" // it took too long to acknowledge
+	causeLimited  cause = "limited" // it went past a limit of its rate
 	causeDrain    cause = "drain"   // the gateway shuts down ...
 	causeStop     cause = "stop"    // ... and has
 )
@@ -39,6 +40,8 @@ func (c *Counts) closed(why cause) {
 		c.Protocol++
 	case causeUnacked:
 		c.Unacked++
+	case causeLimited:
+		c.Limited++
 	case causeDrain, causeStop:
 		c.Drained++
 	}

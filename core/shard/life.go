@@ -6,6 +6,7 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/frame"
+	"github.com/stratix-gateway/stratix/core/ruling"
 )
 
 // Close codes that the gateway uses beside those of RFC 6455.
@@ -20,6 +21,7 @@ const (
 	CloseIdle        = 4009
 	CloseStalled     = 4010
 	CloseUnacked     = 4011
+	CloseLimited     = ruling.CloseLimited
 )
 
 // closeWait is how long a peer may take to answer a close frame.

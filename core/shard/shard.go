@@ -79,6 +79,7 @@ type Shard struct {
 	dir      directory
 	wheel    wheel
 	flights  flights
+	delays   delays
 	count    Counts
 	untraced int // messages until the next that may get a trace; below 1 for none
 	tracer   tracer
@@ -126,6 +127,7 @@ type Shard struct {
 	turn        uint32
 	stamp       uint32 // of the message being given
 	unixMillis  int64
+	elapsed     int64    // milliseconds since the shard began
 	stuck       bool     // a peer is too far behind: no socket is read
 	consuming   *session // whose input consume is at: that buffer must stay as it is
 	dirty       []*session

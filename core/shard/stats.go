@@ -15,7 +15,7 @@ type Counts struct {
 	Left, Lost                   uint64 // closed ones by cause, which add up to Closed:
 	Replaced, Idle, Slow         uint64 // the peer's doing, and this side's
 	Refused, Protocol, Stalled   uint64
-	Drained, Unacked             uint64
+	Drained, Unacked, Limited    uint64
 	In, InBytes                  uint64 // text messages from clients
 	Out, OutBytes                uint64 // messages given to clients
 	Accepted, Filtered, Rejected uint64 // messages by what became of them
@@ -204,6 +204,7 @@ func (c *Counts) add(o *Counts) {
 	c.WireIn += o.WireIn
 	c.WireOut += o.WireOut
 	c.Unacked += o.Unacked
+	c.Limited += o.Limited
 	c.Kept += o.Kept
 	c.Settled += o.Settled
 	c.Retries += o.Retries
