@@ -98,9 +98,9 @@ function msg:store(most) end
 ---@return ("reject"|"drop_oldest"|"conflate"|"disconnect")? policy nil when nobody has chosen
 function msg:overflow(policy, key) end
 
----Reads what a stage.ratelimit with per = "key" behind it counts the message
----under, or sets it; "5" and 5 are the same key. Without one the stage takes the
----value at its setting key, or lets the message pass if it has none.
+---Reads what a stage.ratelimit with per = "key" and without a path behind it counts
+---the message under, or sets it; "5" and 5 are the same key. A message without one
+---passes such a stage.
 ---@param key? string|number 1 to 128 bytes
 ---@return string? key nil when no script has set one
 function msg:limit_key(key) end

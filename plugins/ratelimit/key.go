@@ -113,14 +113,15 @@ func classes(v any) ([]string, error) {
 	return list, nil
 }
 
-// keyOf is the hash of the key of m: what a script has said, or what stands at the
-// path. Without either it is that of the sender, if there is a path: nobody gets
-// around the limit by leaving the key out.
+// keyOf is the hash of the key of m: what stands at the path, or without a path
+// what a script has said, if it has. Where nothing stands at the path it is that of
+// the sender: nobody gets around the limit by leaving the key out.
 func (s *stage) keyOf(m *core.Message) uint64 {
-	if m.LimitKey != nil {
+	switch {
+	case s.path.root != "":
+	case m.LimitKey != nil:
 		return s.limit.hash(text(m.LimitKey), ofKey)
-	}
-	if s.path.root == "" {
+	default:
 		return 0
 	}
 	// What means the same is the same key, however it is written.

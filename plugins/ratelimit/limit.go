@@ -27,9 +27,9 @@ type limit struct {
 }
 
 func newLimit(name string, shards int) *limit {
-	l := &limit{name: name, seed: maphash.MakeSeed(), all: newShared(), doors: newShared()}
+	l := &limit{name: name, seed: maphash.MakeSeed(), all: &store{shared: true}, doors: &store{shared: true}}
 	for range max(1, shards) {
-		l.shards = append(l.shards, newStore())
+		l.shards = append(l.shards, new(store))
 	}
 	return l
 }

@@ -17,7 +17,7 @@ const (
 	maxBurst   = 1_000_000
 	maxDelay   = 30 * time.Second
 	minBuckets = 1000
-	maxBuckets = 10_000_000
+	maxBuckets = 1_000_000
 	maxClasses = 100
 )
 
@@ -28,14 +28,14 @@ type settings struct {
 	Per             string        `lua:"per" doc:"Who has a bucket: client (the default), address (IPv6: its /64), prefix, or key."`
 	Prefix          any           `lua:"prefix" doc:"With per = prefix: the prefix, or a list of them, whose clients share a bucket; the longest wins, and others pass."`
 	PrefixLength    int           `lua:"prefix_length" doc:"With per = prefix: clients whose IDs begin with the same so many bytes share a bucket."`
-	Key             string        `lua:"key" doc:"With per = key: the path of the key, such as data.room, where a script has not said msg:limit_key."`
+	Key             string        `lua:"key" doc:"With per = key: the path of the key, such as data.room; without it the key is what a script says with msg:limit_key."`
 	Over            string        `lua:"over" doc:"What happens to a message without a token: reject (the default), delay, or disconnect."`
 	MaxDelay        time.Duration `lua:"max_delay" doc:"With over = delay: how long a message waits for its token at the most, up to 30s; 2s by default."`
 	MaxDelayed      int64         `lua:"max_delayed" doc:"With over = delay: how many messages wait at the same time; 10000 by default."`
 	MaxDelayedBytes core.Bytes    `lua:"max_delayed_bytes" doc:"With over = delay: how many bytes they have; 64MiB by default."`
 	ConnectRate     float64       `lua:"connect_rate" doc:"Connections a second from one address (IPv6: its /64), 0.001 to 100000; more are refused with 429."`
 	ConnectBurst    int           `lua:"connect_burst" doc:"How many connections may come at once, 1 to 1000000; as many as in a second by default."`
-	MaxBuckets      int           `lua:"max_buckets" doc:"How many buckets there are at the most, 1000 to 10000000; 100000 by default."`
+	MaxBuckets      int           `lua:"max_buckets" doc:"How many buckets there are at the most, 1000 to 1000000; 100000 by default."`
 }
 
 func defaults() settings {

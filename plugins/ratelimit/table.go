@@ -6,15 +6,13 @@ type slot struct {
 	bucket
 }
 
-// minSlots is the size of a small table, and looked is how many slots a new bucket
-// makes the table look at: two cache lines for each that it takes.
 const (
-	minSlots = 64
-	looked   = 16
+	minSlots = 16 // of a table that is not empty
+	looked   = 16 // slots that tidy looks at
 )
 
-// table is buckets by hash, with linear probing. It holds no pointers, and it
-// grows when buckets are added only.
+// table is buckets by hash, with linear probing. It holds no pointers. It grows as
+// buckets are added, and never shrinks.
 type table struct {
 	slots []slot // a power of two, three quarters of them in use at the most
 	used  int
@@ -38,16 +36,10 @@ func (t *table) find(hash uint64) *bucket {
 	}
 }
 
-// add makes the bucket of hash, which has none, or returns nil where there are
-// most buckets already that owe something. Full ones, which are as none, make room:
-// each call looks at some, so that they go sooner than room is short.
-func (t *table) add(hash uint64, now int64, p *pace, most int) *bucket {
-	t.tidy(now, p)
-	if t.used >= most {
-		return nil
-	}
+// add makes the bucket of hash, which has none.
+func (t *table) add(hash uint64, now int64) *bucket {
 	if t.used >= len(t.slots)/4*3 {
-		t.rebuild(now, p)
+		t.grow()
 	}
 	t.used++
 	b := t.place(hash)
@@ -66,8 +58,9 @@ func (t *table) place(hash uint64) *bucket {
 	return &t.slots[i].bucket
 }
 
-// tidy takes the full buckets out of some slots.
-func (t *table) tidy(now int64, p *pace) {
+// tidy takes the full buckets out of some slots, and returns how many they were.
+func (t *table) tidy(now int64, p *pace) int {
+	before := t.used
 	for range min(looked, len(t.slots)) {
 		t.hand &= len(t.slots) - 1
 		if s := &t.slots[t.hand]; s.hash != 0 && s.full(now, p) {
@@ -76,6 +69,7 @@ func (t *table) tidy(now int64, p *pace) {
 			t.hand++
 		}
 	}
+	return before - t.used
 }
 
 // remove frees slot i and moves those up that had to stand behind it.
@@ -100,22 +94,10 @@ func (t *table) remove(i int) {
 	}
 }
 
-// rebuild makes a table with room for as many buckets again as owe something.
-func (t *table) rebuild(now int64, p *pace) {
+// grow makes the table twice as large.
+func (t *table) grow() {
 	old := t.slots
-	t.used = 0
-	for i := range old {
-		if s := &old[i]; s.hash != 0 && s.full(now, p) {
-			s.hash = 0
-		} else if s.hash != 0 {
-			t.used++
-		}
-	}
-	size := minSlots
-	for size < 2*t.used {
-		size *= 2
-	}
-	t.slots = make([]slot, size)
+	t.slots = make([]slot, max(minSlots, 2*len(old)))
 	for _, s := range old {
 		if s.hash != 0 {
 			*t.place(s.hash) = s.bucket
