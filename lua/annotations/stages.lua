@@ -22,7 +22,7 @@
 ---@field cache? integer How many senders each shard remembers the route of; 0 means 4096.
 
 ---@class stage.ratelimit
----@field name? string Names the limit: stages with one name share their buckets, and so do a stage and its successor after a save. By default what per says.
+---@field name? string What the buckets are kept under from one save to the next, and the label in metrics; by default what per says, or the key.
 ---@field rate? number Messages a second, 0.001 to 100000.
 ---@field burst? integer How many messages may come at once, 1 to 1000000; as many as in a second by default.
 ---@field per? string Who has a bucket: client (the default), address (IPv6: its /64), prefix, or key.

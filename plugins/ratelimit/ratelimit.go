@@ -64,6 +64,9 @@ func (s *stage) ForShard(shard int) core.Stage {
 	return &own
 }
 
+// KeptAs is the name of the limit.
+func (s *stage) KeptAs() string { return s.limit.name }
+
 // Start counts the stage as a user of its buckets, and bounds what it delays.
 func (s *stage) Start(context.Context) error {
 	s.limits.start(s.limit, &s.settings)

@@ -22,7 +22,7 @@ const (
 )
 
 type settings struct {
-	Name            string        `lua:"name" doc:"Names the limit: stages with one name share their buckets, and so do a stage and its successor after a save. By default what per says."`
+	Name            string        `lua:"name" doc:"What the buckets are kept under from one save to the next, and the label in metrics; by default what per says, or the key."`
 	Rate            float64       `lua:"rate" doc:"Messages a second, 0.001 to 100000."`
 	Burst           int           `lua:"burst" doc:"How many messages may come at once, 1 to 1000000; as many as in a second by default."`
 	Per             string        `lua:"per" doc:"Who has a bucket: client (the default), address (IPv6: its /64), prefix, or key."`
