@@ -110,7 +110,7 @@ func TestAChangedPaceHoldsForTheBucketsThereAre(t *testing.T) {
 func TestNeverMoreThanTheBurstAndTheRate(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 1))
-	for range 300 {
+	for range 60 {
 		rate := []float64{0.5, 3, 7.77, 100, 2500}[random.IntN(5)]
 		burst := 1 + random.IntN(50)
 		patience := int64(random.IntN(2) * random.IntN(3000))
@@ -153,7 +153,7 @@ func TestNeverMoreThanTheBurstAndTheRate(t *testing.T) {
 func TestTheWaitIsExact(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 2))
-	for range 1000 {
+	for range 300 {
 		p := newPace(0.001+random.Float64()*500, 1+random.IntN(20), 0)
 		b := bucket{at: start}
 		now := int64(start)
