@@ -45,6 +45,9 @@ type Message struct {
 	// ConflateKey names what the message is the latest state of, for
 	// OverflowConflate: 1 to MaxConflateKey bytes, or nil.
 	ConflateKey []byte
+	// LimitKey is what a stage that limits the rate of a key counts the message
+	// under, where a script has chosen it: 1 to MaxLimitKey bytes, or nil.
+	LimitKey []byte
 
 	// Trace is where the message's way is written down; nil for most.
 	Trace *Trace
@@ -72,6 +75,11 @@ type Effects struct {
 	Joins, Leaves []string
 	// Code and Reason are set by Reject and DropFor.
 	Code, Reason string
+	// RetryAfter is in how many milliseconds the sender of a message that was
+	// rejected may send it again; 0 says nothing about it.
+	RetryAfter int64
+	// Disconnect is set by Message.Disconnect.
+	Disconnect bool
 }
 
 // Routed reports whether a routing verb was called.
@@ -90,6 +98,13 @@ func (m *Message) Reject(code, text string) Verdict {
 // DropFor ends the pipeline: the message is filtered out, and the sender gets a
 // type 2 frame with the code "dropped" and the reason.
 func (m *Message) DropFor(reason string) Verdict { return m.Reject(CodeDropped, reason) }
+
+// Disconnect is Reject for a sender that does not keep to a limit: its connection
+// is closed with code 4429 and the text as well.
+func (m *Message) Disconnect(code, text string) Verdict {
+	m.Effects.Disconnect = true
+	return m.Reject(code, text)
+}
 
 // Reset makes m an empty message that keeps its buffers.
 func (m *Message) Reset() {
@@ -116,6 +131,10 @@ type Held struct {
 	Slot    uint32   // the sender's session: its slot ...
 	Serial  uint32   // ... and the slot's serial number
 	Err     error    // set by the stage before Resume: rejects the message
+	Until   int64    // set by Delay: when its owner goes on with it; 0 for none
+
+	room *Room // that it has a place in
+	size int64 // it takes there
 }
 
 // Held returns what Own noted.
@@ -128,8 +147,7 @@ type Owner interface{ Resume(batch []*Message) }
 // Detach copies everything that m points to, so that m may outlive its turn.
 // A stage calls it before it hands m to another goroutine, then returns Hold.
 func (m *Message) Detach() {
-	n := len(m.ID) + len(m.Data) + len(m.Headers) + len(m.To) + len(m.ConflateKey)
-	buf := make([]byte, 0, n)
+	buf := make([]byte, 0, m.weight())
 	keep := func(b []byte) []byte {
 		if b == nil {
 			return nil
@@ -139,7 +157,7 @@ func (m *Message) Detach() {
 		return buf[at:len(buf):len(buf)]
 	}
 	m.ID, m.Data, m.Headers, m.To = keep(m.ID), keep(m.Data), keep(m.Headers), keep(m.To)
-	m.ConflateKey = keep(m.ConflateKey)
+	m.ConflateKey, m.LimitKey = keep(m.ConflateKey), keep(m.LimitKey)
 	if m.Trace != nil {
 		m.Trace = m.Trace.detached()
 	}
@@ -158,7 +176,13 @@ func (m *Message) Detach() {
 		Targets: targets, Own: e.Own, Replies: replies,
 		Joins: cloneAll(e.Joins), Leaves: cloneAll(e.Leaves),
 		Code: strings.Clone(e.Code), Reason: strings.Clone(e.Reason),
+		RetryAfter: e.RetryAfter, Disconnect: e.Disconnect,
 	}
+}
+
+// weight is how many bytes m points to, its effects left out.
+func (m *Message) weight() int {
+	return len(m.ID) + len(m.Data) + len(m.Headers) + len(m.To) + len(m.ConflateKey) + len(m.LimitKey)
 }
 
 func cloneAll(in []string) []string {

@@ -19,7 +19,8 @@ func fullMessage(buf []byte) *core.Message {
 	return &core.Message{
 		From: &core.Session{ID: text[25:28], Remote: netip.MustParseAddr("192.0.2.1"), Grant: &core.Grant{Expires: 5}},
 		ID:   buf[0:6], Data: buf[6:13], Headers: buf[13:20], To: buf[20:25],
-		Size: 99, Time: 1, TTL: 2, Generation: 3, Priority: 4, Receipt: true,
+		LimitKey: buf[6:13],
+		Size:     99, Time: 1, TTL: 2, Generation: 3, Priority: 4, Receipt: true,
 		Effects: core.Effects{
 			Targets: []core.Target{{Kind: core.ToGroup, Name: text[29:33]}},
 			Own:     true,
@@ -28,6 +29,8 @@ func fullMessage(buf []byte) *core.Message {
 			Leaves:  []string{text[25:28]},
 			Code:    text[25:28],
 			Reason:  text[29:33],
+
+			RetryAfter: 5, Disconnect: true,
 		},
 	}
 }

@@ -41,6 +41,13 @@ type Env struct {
 	State func(name string, make func() any) any
 }
 
+// Reporter is a value of Env.State that has something to tell in /metrics. Report
+// calls counter and gauge with names such as stratix_x_total{limit="a"}: those of
+// one metric have the same begin. It runs on the goroutine of a scrape.
+type Reporter interface {
+	Report(counter func(name string, v uint64), gauge func(name string, v float64))
+}
+
 var registry struct {
 	sync.Mutex
 	plugins map[string]Plugin

@@ -48,6 +48,12 @@ type Bounder interface {
 	Bound(r *Ring)
 }
 
+// Keeper is a stage whose state outlives it under a name (see Env.State): the next
+// generation's finds it there. Two stages of one pipeline cannot have one name.
+type Keeper interface {
+	KeptAs() string
+}
+
 // Rejection is an error with a stable code for the sender.
 type Rejection struct {
 	Code, Text string

@@ -58,7 +58,7 @@ func (in *instance) messageVerbs() functions {
 		"id": in.msgID, "from": in.msgFrom, "size": in.msgSize, "generation": in.msgGeneration,
 		"get": in.msgGet, "header": in.msgHeader, "claim": in.msgClaim, "set": in.msgSet, "del": in.msgDel,
 		"priority": in.msgPriority, "ttl": in.msgTTL,
-		"store": in.msgStore, "overflow": in.msgOverflow,
+		"store": in.msgStore, "overflow": in.msgOverflow, "limit_key": in.msgLimitKey,
 		"to": in.msgTo, "to_prefix": in.msgToPrefix, "to_group": in.msgToGroup, "to_sender": in.msgToSender, "to_own": in.msgToOwn,
 		"reply": in.msgReply, "join": in.msgJoin, "leave": in.msgLeave,
 		"drop": in.msgDrop, "reject": in.msgReject,

@@ -35,10 +35,32 @@ func (l *load) openAll(pipeline []entry, opt Options) ([]core.OpenStage, error) 
 		}
 		opened = append(opened, stage)
 	}
+	if problems == nil {
+		problems = sameKept(opened)
+	}
 	if problems != nil {
 		return nil, problems
 	}
 	return opened, nil
+}
+
+// sameKept finds stages that would share what they keep.
+func sameKept(opened []core.OpenStage) (problems Problems) {
+	first := map[string]string{} // where it is, by what it is kept as
+	for _, s := range opened {
+		k, ok := s.Stage.(core.Keeper)
+		if !ok {
+			continue
+		}
+		as := s.Name + " " + k.KeptAs()
+		if pos, taken := first[as]; taken {
+			problems = append(problems, Problem{s.Pos, fmt.Sprintf(
+				`stage.%s: the one at %s has the name %q too, so every message would count twice: give one of them another, as in name = "second"`, s.Name, pos, k.KeptAs())})
+			continue
+		}
+		first[as] = s.Pos
+	}
+	return problems
 }
 
 // open opens one stage. Its Key is made of its settings and of the files that

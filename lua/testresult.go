@@ -9,7 +9,7 @@ import (
 
 // resultFields are what a result of t:send can be asked for.
 var resultFields = []string{
-	"verdict", "stage", "code", "reason", "problem", "steps", "text", "instructions",
+	"verdict", "stage", "code", "reason", "retry_after", "problem", "steps", "text", "instructions",
 	"targets", "replies", "joins", "leaves", "data", "headers", "priority", "ttl", "storage", "overflow", "key",
 	"status", "stored", "delivered", "queued", "repeated", "answers",
 }
@@ -35,6 +35,11 @@ func (c *testCase) resultField(L *glua.LState, key string) glua.LValue {
 		return textOrNil(d.Code)
 	case "reason":
 		return textOrNil(d.Reason)
+	case "retry_after":
+		if d.RetryAfter == 0 {
+			return glua.LNil
+		}
+		return glua.LNumber(d.RetryAfter)
 	case "problem":
 		if d.Err == nil {
 			return glua.LNil

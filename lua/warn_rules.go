@@ -13,7 +13,7 @@ var (
 		"msg":  {"id", "from", "size", "generation", "get", "header", "claim"},
 		"conn": {"id", "address", "claim"},
 	}
-	readers = []string{"priority", "ttl", "store", "overflow"}
+	readers = []string{"priority", "ttl", "store", "overflow", "limit_key"}
 )
 
 // pure are the built-in functions that have no effect but their result.

@@ -83,6 +83,7 @@ type Gateway struct {
 	log       *slog.Logger
 	dir       string // the scripts folder, absolute
 	env       *core.Env
+	states    *states // that env lends
 	ring      *core.Ring
 	kv        *kv.Store        // of the scripts
 	metrics   *metric.Registry // of the scripts
@@ -111,8 +112,9 @@ func Open(opt Options) (*Gateway, error) {
 	g.ending, g.end = context.WithCancel(context.Background())
 	g.ring = core.NewRing()
 	g.kv, g.metrics = kv.New(opt.KV), metric.NewRegistry(opt.Shards)
+	g.states = newStates(map[string]any{kv.State: g.kv, metric.State: g.metrics})
 	g.env = &core.Env{Shards: opt.Shards, Log: opt.Log, Ring: g.ring, Disk: g.configureDisk,
-		State: newStates(map[string]any{kv.State: g.kv, metric.State: g.metrics}).get}
+		State: g.states.get}
 	var err error
 	if g.dir, err = filepath.Abs(opt.Scripts); err != nil {
 		return nil, fmt.Errorf("scripts folder: %w", err)

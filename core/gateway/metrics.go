@@ -30,7 +30,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_connections_closed_total", sum.Closed)
 	for _, l := range []labelled{
 		{"left", sum.Left}, {"lost", sum.Lost}, {"replaced", sum.Replaced}, {"idle", sum.Idle}, {"slow", sum.Slow},
-		{"stalled", sum.Stalled}, {"refused", sum.Refused}, {"protocol", sum.Protocol}, {"unacked", sum.Unacked}, {"expired", sum.Expired}, {"drain", sum.Drained},
+		{"stalled", sum.Stalled}, {"refused", sum.Refused}, {"protocol", sum.Protocol}, {"unacked", sum.Unacked}, {"expired", sum.Expired}, {"limited", sum.Limited}, {"drain", sum.Drained},
 	} {
 		counter(fmt.Sprintf("stratix_connections_ended_total{cause=%q}", l.label), l.value)
 	}
@@ -88,6 +88,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_script_series_refused_total", g.metrics.Refused())
 	p.shared(g.kv.Stats())
 	p.scripts(g.metrics.Families(admin))
+	g.states.report(p)
 
 	sc := g.scripts.report()
 	for _, result := range results {

@@ -1,6 +1,10 @@
 package gateway
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/stratix-gateway/stratix/core"
+)
 
 // states holds what outlives generations, by name; see core.Env.
 type states struct {
@@ -20,4 +24,15 @@ func (s *states) get(name string, make func() any) any {
 		s.byID[name] = v
 	}
 	return v
+}
+
+// report tells a page of metrics what the values have to tell.
+func (s *states) report(p *page) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range sortedKeys(s.byID) {
+		if r, ok := s.byID[name].(core.Reporter); ok {
+			r.Report(p.counter, p.gauge)
+		}
+	}
 }

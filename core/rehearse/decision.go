@@ -22,6 +22,11 @@ type Decision struct {
 	Stage string
 	// Code and Reason are what the sender is told of a refusal.
 	Code, Reason string
+	// RetryAfter is in how many milliseconds it may be sent again, as the sender is
+	// told; 0 says nothing about it.
+	RetryAfter int64
+	// Disconnect says that the sender's connection is closed for it.
+	Disconnect bool
 	// Targets are where it goes: those that a stage chose, or the sender's own.
 	Targets []core.Target
 	// Replies are JSON values for the sender.
@@ -49,10 +54,10 @@ func (d *Decision) refuse(r *ruling.Refusal) {
 }
 
 // Equal reports whether everybody but the operator sees the same: it leaves out
-// the stage, which moves with each edit, and the instructions. Two failures are
+// the stage, which moves with each edit, the instructions, and RetryAfter. Two failures are
 // equal if their codes are.
 func (d *Decision) Equal(o *Decision) bool {
-	if d.Verdict != o.Verdict || d.Code != o.Code {
+	if d.Verdict != o.Verdict || d.Code != o.Code || d.Disconnect != o.Disconnect {
 		return false
 	}
 	if d.Err != nil && o.Err != nil {
@@ -79,6 +84,8 @@ func (d *Decision) String() string {
 		return "error " + d.Code + ": " + oneLine(d.Err.Error()) + by(d.Stage)
 	case d.Verdict == core.Drop && d.Code == core.CodeDropped:
 		return "drop: " + oneLine(d.Reason) + by(d.Stage)
+	case d.Verdict == core.Drop && d.Disconnect:
+		return "disconnect " + d.Code + ": " + oneLine(d.Reason) + by(d.Stage)
 	case d.Verdict == core.Drop:
 		return "reject " + d.Code + ": " + oneLine(d.Reason) + by(d.Stage)
 	}

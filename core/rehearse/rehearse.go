@@ -33,6 +33,10 @@ type Rehearsal struct {
 	before []core.Tally
 	steps  []Step
 
+	// waits says that delayed messages wait for Due; else they go on at once.
+	waits   bool
+	delayed []*core.Message // in the order in which they are due
+
 	mu      sync.Mutex
 	resumed []*core.Message // given back by their stages
 }
@@ -74,6 +78,33 @@ func (r *Rehearsal) Resume(batch []*core.Message) {
 	r.resumed = append(r.resumed, batch...)
 }
 
+// Due is when the first delayed message goes on, in milliseconds since 1970.
+func (r *Rehearsal) Due() (millis int64, ok bool) {
+	if len(r.delayed) == 0 {
+		return 0, false
+	}
+	return r.delayed[0].Held().Until, true
+}
+
+// ResumeDue takes back the delayed messages that are due at a moment.
+func (r *Rehearsal) ResumeDue(millis int64) {
+	for len(r.delayed) > 0 && r.delayed[0].Held().Until <= millis {
+		m := r.delayed[0]
+		r.delayed = slices.Delete(r.delayed, 0, 1)
+		m.EndDelay()
+		r.Resume([]*core.Message{m})
+	}
+}
+
+// delay keeps a delayed message for ResumeDue.
+func (r *Rehearsal) delay(m *core.Message) {
+	at := len(r.delayed)
+	for at > 0 && r.delayed[at-1].Held().Until > m.Held().Until {
+		at--
+	}
+	r.delayed = slices.Insert(r.delayed, at, m)
+}
+
 // Resumed calls f with the decision on each message that was held and that its
 // stage has given back since, and with the order in which it was run: 1 for the
 // first message. One that another stage holds now stays Held.
@@ -109,7 +140,13 @@ func (r *Rehearsal) decide(m *core.Message, in *Input, again bool) Decision {
 		if !known {
 			d.Err = err
 		}
+	case v == core.Hold && m.Held().Until != 0 && !r.waits:
+		m.EndDelay()
+		return r.decide(m, in, true)
 	case v == core.Hold:
+		if m.Held().Until != 0 {
+			r.delay(m)
+		}
 		d.Verdict, d.Stage, d.Held = v, stageOf(p, m), true
 		r.inputs[m.Held().Serial] = *in
 		if m == r.msg {
@@ -118,6 +155,7 @@ func (r *Rehearsal) decide(m *core.Message, in *Input, again bool) Decision {
 	case v == core.Drop:
 		d.Stage = stageOf(p, m)
 		d.Code, d.Reason = ruling.Dropped(m)
+		d.RetryAfter, d.Disconnect = m.Effects.RetryAfter, m.Effects.Disconnect
 	default:
 		r.accept(m, in, &d)
 	}

@@ -3,6 +3,7 @@ package rehearse_test
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -241,4 +242,26 @@ func TestARunWithoutEditsCostsFewAllocations(t *testing.T) {
 	r := rehearse.New(program(stageFunc(func(*core.Message) (core.Verdict, error) { return core.Next, nil })))
 	in := rehearse.Input{From: "a", ID: []byte(`"m"`), Data: []byte("1"), To: []byte(`"b"`)}
 	coretest.AllocCeiling(t, 3, func() { r.Run(&in) }) // the session, the target and its name
+}
+
+// later delays messages by the milliseconds that are their data.
+var later = stageFunc(func(m *core.Message) (core.Verdict, error) {
+	millis, err := strconv.ParseInt(string(m.Data), 10, 64)
+	if err != nil || millis == 0 {
+		return core.Next, err
+	}
+	return m.Delay(m.Time + millis), nil
+})
+
+func TestADelayedMessageGoesOnAtOnceWhereNobodyWaits(t *testing.T) {
+	r := rehearse.New(program(later, later))
+	for _, data := range []string{"500", "0"} {
+		d := r.Run(&rehearse.Input{From: "a", Data: []byte(data), To: []byte(`"b"`), Time: 1000})
+		if got := d.String(); got != "-> client b" {
+			t.Errorf("%s: %s", data, got)
+		}
+	}
+	if due, ok := r.Due(); ok {
+		t.Errorf("a message waits until %d", due)
+	}
 }

@@ -100,6 +100,20 @@ func (r *Result) tell(id []byte, code, text string) {
 	r.answerWith(wire.AppendError(nil, id, code, text))
 }
 
+// turnedDown tells the sender what has ended the message, and closes its connection
+// if that was decided.
+func (r *Result) turnedDown(d Decision) {
+	if d.RetryAfter > 0 {
+		r.answerWith(wire.AppendRetry(nil, r.id, d.Code, d.Reason, d.RetryAfter))
+	} else {
+		r.tell(r.id, d.Code, d.Reason)
+	}
+	if d.Disconnect && r.sender.Connected {
+		r.Closed = ruling.CloseLimited
+		r.sender.leave("limited")
+	}
+}
+
 func (r *Result) answerWith(frame []byte) {
 	if r.sender.Connected {
 		r.Told = append(r.Told, frame)

@@ -22,7 +22,7 @@ func (w *World) conclude(r *Result, d Decision, order uint32) {
 		c.held = true
 		return
 	case d.Verdict == core.Drop:
-		r.tell(r.id, d.Code, d.Reason)
+		r.turnedDown(d)
 		return
 	}
 	if c.Connected {

@@ -63,6 +63,7 @@ func NewWorld(gen *core.Generation, clock *Clock) *World {
 		lastBeat: clock.Now(),
 	}
 	w.run.Trace()
+	w.run.waits = true
 	for _, s := range gen.Stages {
 		if b, ok := s.Stage.(core.Bounder); ok {
 			b.Bound(w.ring)
@@ -111,8 +112,10 @@ func (w *World) Connect(a Arrival) *Client {
 // Client returns the connected client with this ID, or nil.
 func (w *World) Client(id string) *Client { return w.clients[id] }
 
-// Settle goes on with the messages that stages have given back.
+// Settle goes on with the messages that stages have given back, or have delayed
+// until now.
 func (w *World) Settle() {
+	w.run.ResumeDue(w.millis())
 	w.run.Resumed(func(order uint32, d Decision) {
 		r := w.held[order]
 		delete(w.held, order)
@@ -135,17 +138,34 @@ func (w *World) Advance(d time.Duration, tick func()) {
 			tick()
 		}
 		w.lastBeat = beat
-		if beat.After(w.clock.Now()) { // the clock was set past it otherwise
-			w.clock.Set(beat)
-		}
+		w.passTo(beat)
 		w.sweep()
 		if err := w.program.Hooks.Tick(w.millis()); err != nil {
 			w.HookErrors = append(w.HookErrors, err)
 		}
 		w.Settle()
 	}
+	w.passTo(end)
 	w.clock.Set(end)
 	w.sweep()
+}
+
+// passTo moves the clock on, from one delayed message that is due to the next.
+func (w *World) passTo(end time.Time) {
+	for {
+		millis, ok := w.run.Due()
+		at := time.UnixMilli(millis).In(end.Location())
+		if !ok || at.After(end) {
+			break
+		}
+		if at.After(w.clock.Now()) {
+			w.clock.Set(at)
+		}
+		w.Settle()
+	}
+	if end.After(w.clock.Now()) { // it was set past that otherwise
+		w.clock.Set(end)
+	}
 }
 
 // Set moves the clock without a tick in between. What has waited too long by then
@@ -154,6 +174,7 @@ func (w *World) Set(now time.Time) {
 	w.Settle()
 	w.clock.Set(now)
 	w.lastBeat = now
+	w.Settle()
 	w.sweep()
 }
 

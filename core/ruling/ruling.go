@@ -22,6 +22,10 @@ const (
 	CodeLimit      = "limit"
 )
 
+// CloseLimited is the code that a connection is closed with whose client did not
+// keep to a limit: that of HTTP, which has no room below 4000.
+const CloseLimited = 4429
+
 // Why says what kind of a refusal it is.
 type Why uint8
 

@@ -14,6 +14,7 @@ const (
 	causeProtocol cause = "protocol"
 	causeUnacked  cause = "unacked" // it took too long to acknowledge
 	causeExpired  cause = "expired" // its grant did
+	causeLimited  cause = "limited" // it went past a limit of its rate
 	causeDrain    cause = "drain"   // the gateway shuts down ...
 	causeStop     cause = "stop"    // ... and has
 )
@@ -42,6 +43,8 @@ func (c *Counts) closed(why cause) {
 		c.Unacked++
 	case causeExpired:
 		c.Expired++
+	case causeLimited:
+		c.Limited++
 	case causeDrain, causeStop:
 		c.Drained++
 	}

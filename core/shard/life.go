@@ -6,6 +6,7 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/frame"
+	"github.com/stratix-gateway/stratix/core/ruling"
 )
 
 // Close codes that the gateway uses beside those of RFC 6455.
@@ -21,6 +22,7 @@ const (
 	CloseStalled     = 4010
 	CloseUnacked     = 4011
 	CloseExpired     = 4401
+	CloseLimited     = ruling.CloseLimited
 )
 
 // closeWait is how long a peer may take to answer a close frame.

@@ -34,9 +34,10 @@ func (s *Shard) run() {
 // sockets that the poller has found ready. Whoever finds no room in a turn is
 // ahead of the newly arrived in the next one.
 func (s *Shard) step(n int, now time.Time) {
-	s.unixMillis = now.UnixMilli()
+	s.unixMillis, s.elapsed = now.UnixMilli(), now.Sub(s.began).Milliseconds()
 	s.turn++
 	s.open()
+	s.resumeDue()
 	s.unpackAll()
 	s.runReady()
 	for i := range n {
@@ -79,7 +80,7 @@ func (s *Shard) wait(now time.Time) int {
 		return s.poll.wait(1) // the peer gives room back without a wake
 	}
 	tick := s.began.Add(time.Duration(s.wheel.now+1) * tickLength)
-	millis := int(max(0, (tick.Sub(now)+time.Millisecond-1)/time.Millisecond))
+	millis := s.untilDue(int(max(0, (tick.Sub(now)+time.Millisecond-1)/time.Millisecond)))
 	s.inbox.asleep.Store(true)
 	if s.inbox.head.Load() != nil {
 		millis = 0

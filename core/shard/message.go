@@ -106,6 +106,9 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 		if c != nil {
 			c.held = true
 		}
+		if m.Held().Until != 0 {
+			s.delay(m)
+		}
 	case v == core.Drop:
 		code, reason := ruling.Dropped(m)
 		outcome := trace.Rejected
@@ -116,6 +119,9 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 			s.count.Rejected++
 		}
 		s.rejected(c, m, outcome, code, reason)
+		if m.Effects.Disconnect && c != nil {
+			s.abandon(c, CloseLimited, reason, causeLimited)
+		}
 	default:
 		s.commit(c, m)
 	}
@@ -142,7 +148,12 @@ func (s *Shard) tell(c *session, id []byte, code, text string) {
 // rejected tells the sender of a message that it came to nothing, and writes that
 // down.
 func (s *Shard) rejected(c *session, m *core.Message, outcome trace.Outcome, code, text string) {
-	s.tell(c, m.ID, code, text)
+	if after := m.Effects.RetryAfter; after > 0 && outcome == trace.Rejected && c != nil && c.state == open {
+		s.text = wire.AppendRetry(s.text[:0], m.ID, code, text, after)
+		s.send(c, s.text)
+	} else {
+		s.tell(c, m.ID, code, text)
+	}
 	s.decided(m, trace.Decision{Outcome: outcome, Code: code, Reason: text})
 }
 

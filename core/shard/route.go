@@ -130,26 +130,31 @@ func (s *Shard) Resume(batch []*core.Message) {
 // resumed goes on with messages that were held.
 func (s *Shard) resumed(batch []*core.Message) {
 	for _, m := range batch {
-		h := *m.Held()
-		p := h.Program.Pipeline
-		p.Pending--
-		c := s.sessions.find(h.Slot, h.Serial)
-		if c != nil && c.state == open {
-			c.held = false
-		} else {
-			c = nil
-		}
-		var v core.Verdict
-		err := h.Err
-		if err == nil {
-			v, err = s.runStages(p, m, true)
-		} else if m.Trace != nil {
-			m.Trace.Resumed(m)
-		}
-		s.conclude(c, m, v, err)
-		if c != nil && c.state == open {
-			s.listen(c)
-		}
+		s.goOn(m)
 	}
 	s.releasePrograms()
+}
+
+// goOn runs a message that was held through the rest of its pipeline.
+func (s *Shard) goOn(m *core.Message) {
+	h := *m.Held()
+	p := h.Program.Pipeline
+	p.Pending--
+	c := s.sessions.find(h.Slot, h.Serial)
+	if c != nil && c.state == open {
+		c.held = false
+	} else {
+		c = nil
+	}
+	var v core.Verdict
+	err := h.Err
+	if err == nil {
+		v, err = s.runStages(p, m, true)
+	} else if m.Trace != nil {
+		m.Trace.Resumed(m)
+	}
+	s.conclude(c, m, v, err)
+	if c != nil && c.state == open {
+		s.listen(c)
+	}
 }

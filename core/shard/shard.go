@@ -85,6 +85,7 @@ type Shard struct {
 	dir      directory
 	wheel    wheel
 	flights  flights
+	delays   delays
 	count    Counts
 	told     map[string]uint64 // errors that senders were told, by code
 	untraced int               // messages until the next that may get a trace; below 1 for none
@@ -134,6 +135,7 @@ type Shard struct {
 	turn        uint32
 	stamp       uint32 // of the message being given
 	unixMillis  int64
+	elapsed     int64    // milliseconds since the shard began
 	stuck       bool     // a peer is too far behind: no socket is read
 	consuming   *session // whose input consume is at: that buffer must stay as it is
 	dirty       []*session

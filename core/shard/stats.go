@@ -17,6 +17,7 @@ type Counts struct {
 	Replaced, Idle, Slow         uint64 // the peer's doing, and this side's
 	Refused, Protocol, Stalled   uint64
 	Drained, Unacked, Expired    uint64
+	Limited                      uint64
 	In, InBytes                  uint64 // text messages from clients
 	Out, OutBytes                uint64 // messages given to clients
 	Accepted, Filtered, Rejected uint64 // messages by what became of them
@@ -215,6 +216,7 @@ func (c *Counts) add(o *Counts) {
 	c.WireOut += o.WireOut
 	c.Unacked += o.Unacked
 	c.Expired += o.Expired
+	c.Limited += o.Limited
 	c.Kept += o.Kept
 	c.Settled += o.Settled
 	c.Retries += o.Retries

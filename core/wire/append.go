@@ -85,6 +85,14 @@ func AppendExpires(dst, id []byte, millis int64) []byte {
 	return append(strconv.AppendInt(dst, millis, 10), '}')
 }
 
+// AppendRetry is AppendError with the time in which the client may send its message
+// again, in milliseconds.
+func AppendRetry(dst, id []byte, code, text string, retryAfterMillis int64) []byte {
+	dst = AppendError(dst, id, code, text)
+	dst = append(dst[:len(dst)-1], `,"retryAfter":`...)
+	return append(strconv.AppendInt(dst, retryAfterMillis, 10), '}')
+}
+
 // AppendPong appends the answer to a ping frame.
 func AppendPong(dst []byte) []byte { return append(dst, `{"type":5}`...) }
 

@@ -30,6 +30,7 @@ func TestFramesOfTheGateway(t *testing.T) {
 	f(AppendGroupsAck(nil, nil, TypeLeave, []byte(`["a", "b"]`)), `{"type":1,"left":["a", "b"]}`)
 	f(AppendError(nil, id, "no_route", `no "target"`), `{"type":2,"messageId":"msg-001","code":"no_route","error":"no \"target\""}`)
 	f(AppendError(nil, nil, "bad_json", "x\xff"), `{"type":2,"code":"bad_json","error":"x\ufffd"}`)
+	f(AppendRetry(nil, id, "rate_limited", "slowly", 1500), `{"type":2,"messageId":"msg-001","code":"rate_limited","error":"slowly","retryAfter":1500}`)
 	f(AppendPong(nil), `{"type":5}`)
 	f(AppendExpires(nil, nil, 1700000000000), `{"type":10,"expires":1700000000000}`)
 	f(AppendExpires(nil, []byte(`"m"`), 0), `{"type":10,"messageId":"m","expires":0}`)

@@ -6,6 +6,7 @@
 ---@field disk fun(settings?: stage.disk): Stage Keeps messages in the log on disk until their recipients have them.
 ---@field jwt fun(settings?: stage.jwt): Stage Lets clients in by their token (JWT), under the ClientID that it is for; scripts read its claims.
 ---@field prefix fun(settings?: stage.prefix): Stage Routes a message by the prefix of its sender's ClientID; the longest prefix wins.
+---@field ratelimit fun(settings?: stage.ratelimit): Stage Bounds the rate of messages by client, address, prefix or key, and that of connections by address.
 ---@field ring fun(settings?: stage.ring): Stage Keeps messages in memory until their recipients have them, and bounds what the gateway keeps.
 
 ---@class stage.disk
@@ -32,6 +33,22 @@
 ---@field routes? table The routes themselves, from prefix to target, in place of a file.
 ---@field override? boolean Routes every message, also one that names a target or was routed by a stage before.
 ---@field cache? integer How many senders each shard remembers the route of; 0 means 4096.
+
+---@class stage.ratelimit
+---@field name? string What the buckets are kept under from one save to the next, and the label in metrics; by default what per says, or the key.
+---@field rate? number Messages a second, 0.001 to 100000.
+---@field burst? integer How many messages may come at once, 1 to 1000000; as many as in a second by default.
+---@field per? string Who has a bucket: client (the default), address (IPv6: its /64), prefix, or key.
+---@field prefix? any With per = prefix: the prefix, or a list of them, whose clients share a bucket; the longest wins, and others pass.
+---@field prefix_length? integer With per = prefix: clients whose IDs begin with the same so many bytes share a bucket.
+---@field key? string With per = key: the path of the key, such as data.room; without it the key is what a script says with msg:limit_key.
+---@field over? string What happens to a message without a token: reject (the default), delay, or disconnect.
+---@field max_delay? string With over = delay: how long a message waits for its token at the most, up to 30s; 2s by default.
+---@field max_delayed? integer With over = delay: how many messages wait at the same time; 10000 by default.
+---@field max_delayed_bytes? string|integer With over = delay: how many bytes they have; 64MiB by default.
+---@field connect_rate? number Connections a second from one address (IPv6: its /64), 0.001 to 100000; more are refused with 429.
+---@field connect_burst? integer How many connections may come at once, 1 to 1000000; as many as in a second by default.
+---@field max_buckets? integer How many buckets there are at the most, 1000 to 1000000; 100000 by default.
 
 ---@class stage.ring
 ---@field messages? integer How many messages the gateway keeps, counted once a recipient; 1000000 by default.

@@ -105,6 +105,13 @@ function msg:store(most) end
 ---@return ("reject"|"drop_oldest"|"conflate"|"disconnect")? policy nil when nobody has chosen
 function msg:overflow(policy, key) end
 
+---Reads what a stage.ratelimit with per = "key" and without a path behind it counts
+---the message under, or sets it; "5" and 5 are the same key. A message without one
+---passes such a stage.
+---@param key? string|number 1 to 128 bytes
+---@return string? key nil when no script has set one
+function msg:limit_key(key) end
+
 ---Sends the message to one client or to each of a list.
 ---@param id string|string[] ClientIDs
 function msg:to(id) end

@@ -146,6 +146,7 @@ function client:groups() end
 ---@field stage string? the stage that ended the pipeline, such as "main.lua:5" or "prefix"
 ---@field code string? what the sender is told when it is refused or reaches nobody: "dropped", "no_route", "offline" ...
 ---@field reason string? the text to it
+---@field retry_after integer? milliseconds after which the sender may try again, as it is told
 ---@field problem string? what failed in a script, with file and line
 ---@field steps string[] the stages with their verdicts: "main.lua:5 next"
 ---@field text string all of it in one line
