@@ -51,6 +51,17 @@ func (in *instance) msgToSender(L *glua.LState) int {
 	return 0
 }
 
+func (in *instance) msgToUpstream(L *glua.LState) int {
+	h, name := in.message(L), argString(L, 2, "to_upstream", "the name of an upstream")
+	if !in.hasUpstream(name) {
+		L.RaiseError("%s", in.noUpstream(name))
+	}
+	if t := (core.Target{Kind: core.ToUpstream, Name: name}); !h.ended && !slices.Contains(h.m.Effects.Targets, t) {
+		h.add(L, t)
+	}
+	return 0
+}
+
 // target adds a target, whose name must be one that a client or a group can have.
 func (h *message) target(L *glua.LState, kind core.TargetKind, name string) {
 	checkName(L, kind, name)

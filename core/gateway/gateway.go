@@ -20,6 +20,7 @@ import (
 	"github.com/stratix-gateway/stratix/core/metric"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
+	"github.com/stratix-gateway/stratix/core/upstream"
 )
 
 // Options are everything that a gateway is started with.
@@ -82,6 +83,7 @@ type Gateway struct {
 	ring      *core.Ring
 	kv        *kv.Store        // of the scripts
 	metrics   *metric.Registry // of the scripts
+	upstreams *upstream.Registry
 	journal   *journal.Journal // nil without a data folder
 	sync      core.Sync        // of the journal
 	recovered bool             // the journal runs
@@ -104,8 +106,9 @@ func Open(opt Options) (*Gateway, error) {
 	g.ending, g.end = context.WithCancel(context.Background())
 	g.ring = core.NewRing()
 	g.kv, g.metrics = kv.New(opt.KV), metric.NewRegistry(opt.Shards)
+	g.upstreams = upstream.NewRegistry(opt.Log)
 	g.env = &core.Env{Shards: opt.Shards, Log: opt.Log, Ring: g.ring, Disk: g.configureDisk,
-		State: newStates(map[string]any{kv.State: g.kv, metric.State: g.metrics}).get}
+		State: newStates(map[string]any{kv.State: g.kv, metric.State: g.metrics, upstream.State: g.upstreams}).get}
 	var err error
 	if g.dir, err = filepath.Abs(opt.Scripts); err != nil {
 		return nil, fmt.Errorf("scripts folder: %w", err)
@@ -129,6 +132,7 @@ func Open(opt Options) (*Gateway, error) {
 	}
 	if err := g.start(); err != nil {
 		g.closeListeners()
+		g.upstreams.Close(context.Background()) // nobody has posted anything
 		return nil, errors.Join(err, g.closeJournal())
 	}
 	return g, nil
@@ -264,6 +268,10 @@ func (g *Gateway) shutdown() error {
 	err := g.shards.Drain(ctx, g.opt.DrainTimeout/2, g.opt.DrainTimeout*4/5)
 	err = errors.Join(err, g.server.Shutdown(ctx))
 	g.scripts.freeze()
+	if lost := g.upstreams.Close(ctx); lost > 0 {
+		g.log.Error("upstreams did not take all messages in time: the rest is given up", "messages", lost, "within", g.opt.DrainTimeout.String())
+	}
+	g.shards.Settle() // dead letters are kept
 	g.shards.Stop()
 	err = errors.Join(err, g.scripts.close(), g.closeJournal())
 	if err != nil {

@@ -24,6 +24,8 @@ type Counts struct {
 	Offline, Overflow            uint64 // deliveries, one a recipient, that failed at once
 	Dropped                      uint64 // deliveries taken out of full queues later
 	Held                         uint64 // held by a stage
+	Answers, AnswersMissed       uint64 // replies of upstreams that clients got, and that nobody was there for
+	LettersLost                  uint64 // dead letters that reached nobody
 	Panics, HookErrors           uint64
 	Reads, Writes                uint64 // system calls
 	WireIn, WireOut              uint64 // bytes on the sockets
@@ -197,6 +199,9 @@ func (c *Counts) add(o *Counts) {
 	c.Overflow += o.Overflow
 	c.Dropped += o.Dropped
 	c.Held += o.Held
+	c.Answers += o.Answers
+	c.AnswersMissed += o.AnswersMissed
+	c.LettersLost += o.LettersLost
 	c.Panics += o.Panics
 	c.HookErrors += o.HookErrors
 	c.Reads += o.Reads
