@@ -22,6 +22,9 @@ func (w *World) post(r *Result, upstream string, body []byte) bool {
 	return true
 }
 
+// HasUpstream reports whether there is an upstream of this name.
+func (w *World) HasUpstream(name string) bool { return w.program.Upstream(name) != nil }
+
 func (w *World) postConnect(c *Client) {
 	for _, u := range w.program.Upstreams {
 		if u.Connects {
