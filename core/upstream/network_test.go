@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -131,9 +132,10 @@ func TestAnUpstreamThatMisbehavesIsTriedAgain(t *testing.T) {
 }
 
 func TestACertificateIsVerified(t *testing.T) {
-	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was posted to") }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was posted to") }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it would complain
+	server.StartTLS()
 	defer server.Close()
-	server.Config.ErrorLog = nil
 	u := start(t, settings(t, map[string]any{"url": server.URL, "retries": 0.0}), nil)
 	o := newOwner()
 	u.Offer(o.post("a", "1"))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,11 +93,14 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 func TestTheBreakerLetsOnePostTryEachCooldown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
+		var mu sync.Mutex // there are four workers
 		broken := true
 		var at []time.Duration
 		u := start(t, settings(t, map[string]any{
 			"breaker": 3.0, "cooldown": "10s", "retries": 100.0, "backoff": "1ms", "max_backoff": "1ms", "concurrency": 4.0, "batch": 1.0,
 		}), func(*http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			if broken {
 				at = append(at, time.Since(began).Truncate(time.Second))
 				return says(500, "")
@@ -112,6 +116,7 @@ func TestTheBreakerLetsOnePostTryEachCooldown(t *testing.T) {
 		if st := u.stats(); st.Breaker != "open" || st.Queued != 21 || st.State != "live" {
 			t.Errorf("%+v", st)
 		}
+		mu.Lock()
 		first := slices.IndexFunc(at, func(d time.Duration) bool { return d > 0 })
 		if first < 3 || first > 6 { // those that were on their way when it opened
 			t.Errorf("%d posts before it opened", first)
@@ -120,6 +125,7 @@ func TestTheBreakerLetsOnePostTryEachCooldown(t *testing.T) {
 			t.Errorf("probes at %s", got)
 		}
 		broken = false
+		mu.Unlock()
 		for _, text := range o.wait(21) {
 			if !strings.Contains(text, "delivered") {
 				t.Error(text)
