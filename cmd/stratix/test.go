@@ -24,6 +24,8 @@ type testCmd struct {
 	Budget     int    `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET"`
 	TestBudget int    `help:"Lua instructions for one test, without those of the scripts." default:"10000000"`
 
+	ScriptEnv []string `help:"Environment variables that scripts may read with stratix.env, by their names." placeholder:"NAME" env:"STRATIX_SCRIPT_ENV"`
+
 	match *regexp.Regexp
 }
 
@@ -45,6 +47,7 @@ Examples:
   stratix test
   stratix test --run orders -v
   stratix test --watch scripts/routes
+  stratix test --script-env ORDERS_URL,API_KEY
   stratix test --format junit /etc/stratix/routes > report.xml`
 }
 
@@ -55,6 +58,8 @@ func (c *testCmd) Validate() (err error) {
 		return errors.New("--budget must be positive")
 	case c.TestBudget <= 0:
 		return errors.New("--test-budget must be positive")
+	case badVariable(c.ScriptEnv) != nil:
+		return badVariable(c.ScriptEnv)
 	case c.Watch && c.Format != "text":
 		return errors.New("--watch prints text only: leave --format out")
 	}
@@ -81,7 +86,7 @@ func (c *testCmd) Run() error {
 func (c *testCmd) once(ctx context.Context, snap reload.Snapshot, w io.Writer) error {
 	report := c.report(w)
 	results, err := lua.RunTests(ctx, lua.Sources(snap.Files),
-		lua.TestOptions{Budget: c.Budget, TestBudget: c.TestBudget, Run: c.match}, report.each)
+		lua.TestOptions{Budget: c.Budget, TestBudget: c.TestBudget, ScriptEnv: c.ScriptEnv, Run: c.match}, report.each)
 	if err != nil {
 		report.broken(err)
 		return err

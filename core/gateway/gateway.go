@@ -268,10 +268,7 @@ func (g *Gateway) shutdown() error {
 	err := g.shards.Drain(ctx, g.opt.DrainTimeout/2, g.opt.DrainTimeout*4/5)
 	err = errors.Join(err, g.server.Shutdown(ctx))
 	g.scripts.freeze()
-	if lost := g.upstreams.Close(ctx); lost > 0 {
-		g.log.Error("upstreams did not take all messages in time: the rest is given up", "messages", lost, "within", g.opt.DrainTimeout.String())
-	}
-	g.shards.Settle() // dead letters are kept
+	g.closeUpstreams(ctx)
 	g.shards.Stop()
 	err = errors.Join(err, g.scripts.close(), g.closeJournal())
 	if err != nil {

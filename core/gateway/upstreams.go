@@ -1,11 +1,21 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/stratix-gateway/stratix/core/shard"
 	"github.com/stratix-gateway/stratix/core/upstream"
 )
+
+// closeUpstreams lets upstreams have what waits for them until ctx ends. The shards
+// still run: they keep the dead letters of the rest.
+func (g *Gateway) closeUpstreams(ctx context.Context) {
+	if lost := g.upstreams.Close(ctx); lost > 0 {
+		g.log.Error("upstreams did not take all messages in time: the rest is given up", "messages", lost, "within", g.opt.DrainTimeout.String())
+	}
+	g.shards.Settle()
+}
 
 // upstreams adds what waits for services outside, and how posting to them goes.
 func (p *page) upstreams(all []upstream.Stats, sum *shard.Stats) {

@@ -21,16 +21,23 @@ var metadata = []netip.Addr{
 	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
 }
 
-// translated are the prefixes under which an IPv4 address is the last four bytes
-// of an IPv6 one (NAT64, RFC 6052 and 8215).
-var translated = []netip.Prefix{netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/96")}
+// translated are the prefixes under which an IPv6 address stands for an IPv4 one,
+// which begins at this byte: NAT64 (RFC 6052 and 8215) and 6to4 (RFC 3056).
+var translated = []struct {
+	prefix netip.Prefix
+	at     int
+}{
+	{netip.MustParsePrefix("64:ff9b::/96"), 12},
+	{netip.MustParsePrefix("64:ff9b:1::/48"), 12},
+	{netip.MustParsePrefix("2002::/16"), 2},
+}
 
 // blocked says why addr is not posted to; "" means that it is.
 func blocked(addr netip.Addr) string {
 	a := addr.Unmap().WithZone("")
-	for _, p := range translated {
-		if b := a.As16(); p.Contains(a) {
-			a = netip.AddrFrom4([4]byte(b[12:]))
+	for _, t := range translated {
+		if b := a.As16(); t.prefix.Contains(a) {
+			a = netip.AddrFrom4([4]byte(b[t.at:]))
 		}
 	}
 	switch {

@@ -176,12 +176,12 @@ func (l *lane) giveBack() {
 			bytes += cost(p)
 		}
 	}
+	if posts > 0 {
+		l.up.done(posts, bytes) // whoever has one back finds its room
+	}
 	for i, r := range l.back {
 		r.owner.TakeBack(r.first)
 		l.back[i] = returns{}
 	}
 	l.back = l.back[:0]
-	if posts > 0 {
-		l.up.done(posts, bytes)
-	}
 }

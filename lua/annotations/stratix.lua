@@ -249,7 +249,7 @@ function stratix.now() end
 ---@return T
 function stratix.array(t) end
 
----Reads an environment variable of the gateway that serve and check were given
+---Reads an environment variable of the gateway that serve, check and test were given
 ---with --script-env; asking for another one is an error. The gateway never logs
 ---what it holds; neither should a script.
 ---@param name string
