@@ -120,6 +120,7 @@ func (r *Registry) use(d *Desc) *Upstream {
 	}
 	t := r.tallies[d.Name]
 	if t == nil {
+		r.forget()
 		t = &tally{}
 		r.tallies[d.Name] = t
 	}
@@ -127,6 +128,19 @@ func (r *Registry) use(d *Desc) *Upstream {
 	u.users = 1
 	r.ups = append(r.ups, u)
 	return u
+}
+
+// forget drops the counts of names that nothing runs under, when there are very
+// many: scripts may make up names. The caller holds r.mu.
+func (r *Registry) forget() {
+	if len(r.tallies) < 4*Max {
+		return
+	}
+	for name := range r.tallies {
+		if !slices.ContainsFunc(r.ups, func(u *Upstream) bool { return u.name == name }) {
+			delete(r.tallies, name)
+		}
+	}
 }
 
 // Stop lets go of the upstreams. One that no set uses any more is drained, in the

@@ -158,6 +158,27 @@ func TestAShutdownPostsWhatWaitsAndThenGivesUp(t *testing.T) {
 	f("not in time", 4*time.Second, 50, "lost after 1: the gateway has shut down")
 }
 
+func TestNamesThatComeAndGoAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := start(t, settings(t, nil), func(*http.Request) (*http.Response, error) { return says(200, "") })
+		for i := range 10 * Max {
+			set := u.registry.NewSet([]Desc{{Name: fmt.Sprint("n", i), Settings: settings(t, nil)}})
+			_ = set.Start(t.Context())
+			_ = set.Stop(t.Context())
+			synctest.Wait()
+		}
+		all := u.registry.Stats()
+		if len(all) > 4*Max {
+			t.Errorf("%d names are remembered", len(all))
+		}
+		for _, st := range all {
+			if (st.Name == "orders") != (st.State == "live") {
+				t.Errorf("%+v", st)
+			}
+		}
+	})
+}
+
 func TestASecretThatIsNotSetKeepsAGenerationFromStarting(t *testing.T) {
 	r := NewRegistry(slog.New(slog.DiscardHandler))
 	set := r.NewSet([]Desc{{Name: "orders", Settings: settings(t, map[string]any{"secret_env": "KEY"})}})
