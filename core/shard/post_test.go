@@ -51,7 +51,7 @@ func (s *shelf) take() *core.Post {
 // are kept in memory.
 func posting(t *testing.T, transport string, to core.PostQueue, deadLetter core.Target) *gate {
 	t.Helper()
-	opt := options()
+	opt := tracing(1)
 	gen := generation(1, opt.Shards, &hooks{}, stageFunc(func(m *core.Message) (core.Verdict, error) {
 		data := string(m.Data)
 		if strings.Contains(data, "kept") {
@@ -127,6 +127,9 @@ func TestAMessageIsQueuedForAnUpstreamAndThenDelivered(t *testing.T) {
 		}
 		giveBack(p, core.PostDelivered)
 		a.want(acked("1", "delivered"))
+		if got, want := g.ways("1", "a"), "a done stage0:next upstream:orders told=true memoryqueued d=0 q=1 o=0 r=0 late=true"; got != want {
+			t.Errorf("explained as %s\n        want %s", got, want)
+		}
 
 		for outcome, want := range map[core.PostOutcome]string{
 			core.PostLost:    `{"type":2,"messageId":"2","code":"lost","error":"the upstream did not take the message"}`,
