@@ -105,6 +105,7 @@ chromium=${CHROMIUM:-/usr/bin/chromium}
 if $install; then
   packages=()
   if ! $quick && [[ ! -x $chromium ]]; then packages+=(chromium); fi
+  if ! $quick && ! has nginx; then packages+=(nginx-light); fi
   if ! $quick && ! has gcc; then packages+=(gcc libc6-dev); fi
   if ! has shellcheck; then packages+=(shellcheck); fi
   if ((${#packages[@]} > 0)); then
@@ -165,7 +166,7 @@ elif [[ -z $lint ]]; then
   skip "the linter: golangci-lint $linter is not there, and --no-install"
 else
   section "linter"
-  "$lint" run
+  "$lint" run --allow-parallel-runners
 fi
 
 section "Go tests"

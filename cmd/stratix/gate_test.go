@@ -301,3 +301,30 @@ func TestACanaryIsForAShareOfTheClientsUntilItHasProvedItself(t *testing.T) {
 		t.Errorf("after it the clients go through %v", saves)
 	}
 }
+
+func TestWhatWasTakenBackIsNotServedAgainByAccident(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": stampScript(1)}, gated)
+	main := filepath.Join(r.scripts, "main.lua")
+	save(t, main, stampScript(2))
+	if err := r.Reload("api"); err != nil { // before the watcher has seen it
+		t.Fatal(err)
+	}
+	if err := r.RollBack(""); err != nil {
+		t.Fatal(err)
+	}
+	save(t, main, stampScript(3))
+	r.waitFor("the next save", func(st gateway.Status) bool {
+		return st.Scripts.Last.Result == "live" && st.Scripts.Last.Trigger == "save"
+	})
+	if v := r.metric(`stratix_reloads_total{result="live"}`); v != "3" {
+		t.Errorf("%s generations went live, want the first, the one that was taken back, and the last", v)
+	}
+	save(t, main, stampScript(2))
+	st := r.waitFor("the bad one to be refused", func(st gateway.Status) bool { return st.Scripts.Last.Result == "rejected" })
+	if text := strings.Join(st.Scripts.Last.Problems, "\n"); !strings.Contains(text, "taken back by an operator") || !strings.Contains(text, "stratix reload") {
+		t.Errorf("the problem is %q", text)
+	}
+	if err := r.Reload("api"); err != nil { // it is meant
+		t.Error(err)
+	}
+}

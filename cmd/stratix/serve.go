@@ -26,7 +26,7 @@ import (
 )
 
 type serveCmd struct {
-	Listen  string `help:"Address for clients: HOST:PORT or unix:PATH." default:":8080" env:"STRATIX_LISTEN" group:"Where"`
+	Listen  string `help:"Address for clients: HOST:PORT or unix:PATH; unix:PATH,mode=660 lets the group in." default:":8080" env:"STRATIX_LISTEN" group:"Where"`
 	Admin   string `help:"Address for operators: loopback HOST:PORT, unix:PATH, or 'off'." default:"127.0.0.1:8081" env:"STRATIX_ADMIN" group:"Where"`
 	Scripts string `help:"Folder with main.lua; it is watched, and each save goes live." default:"scripts/routes" env:"STRATIX_SCRIPTS" group:"Where"`
 	Data    string `help:"Folder for what must survive a restart: kept messages, the last scripts that worked. One gateway uses it at a time." default:"data" env:"STRATIX_DATA" group:"Where"`
@@ -49,6 +49,11 @@ type serveCmd struct {
 	Budget           int           `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET" group:"Limits"`
 	KvEntries        int           `help:"Values that scripts share with stratix.kv." default:"100000" env:"STRATIX_KV_ENTRIES" group:"Limits"`
 	KvBytes          core.Bytes    `help:"Their keys and strings, and 64 bytes for each." default:"16MiB" env:"STRATIX_KV_BYTES" group:"Limits"`
+
+	TLSCert        string   `name:"tls-cert" help:"PEM file with the certificate chain, leaf first: the public address speaks TLS then. It is read again when it changes." placeholder:"FILE" env:"STRATIX_TLS_CERT" group:"Clients"`
+	TLSKey         string   `name:"tls-key" help:"PEM file with its key." placeholder:"FILE" env:"STRATIX_TLS_KEY" group:"Clients"`
+	TrustedProxies []string `help:"Addresses and networks of proxies whose X-Forwarded-For is taken for true; 'unix' for whoever reaches a unix socket." placeholder:"CIDR" env:"STRATIX_TRUSTED_PROXIES" group:"Clients"`
+	ProxyProtocol  bool     `help:"Connections from these proxies begin with a PROXY header, version 1 or 2." env:"STRATIX_PROXY_PROTOCOL" group:"Clients"`
 
 	Origins      []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
 	InsecureOpen bool       `help:"It is meant that anybody who reaches the address may connect under any ClientID." env:"STRATIX_INSECURE_OPEN" group:"Clients"`
@@ -117,6 +122,10 @@ func (c *serveCmd) Validate() error {
 		return errors.New("--listen must not be empty: it would be a random port on every address; write HOST:PORT or unix:PATH")
 	case c.Admin == "":
 		return errors.New("--admin must not be empty: write HOST:PORT, unix:PATH or off")
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return errors.New("--tls-cert and --tls-key go together")
+	case c.ProxyProtocol && len(c.TrustedProxies) == 0:
+		return errors.New("--proxy-protocol needs --trusted-proxies: anybody else could claim any address")
 	case c.Canary > 0 && c.RollbackWindow == 0:
 		return errors.New("--canary needs a --rollback-window: that is how long the share of the clients has a save before the others")
 	case c.ShadowMessages < 0 || c.ShadowMessages > 1_000_000:
@@ -205,6 +214,7 @@ func stopOnSignal(stop func(), log *slog.Logger) {
 // reloadOnHangup loads the scripts again at each SIGHUP.
 func reloadOnHangup(hangup <-chan os.Signal, g *gateway.Gateway) {
 	for range hangup {
+		g.RenewCertificate()
 		_ = g.Reload("signal") // logged there
 	}
 }
@@ -243,6 +253,15 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 		KV:      kv.Limits{Entries: c.KvEntries, Bytes: int(c.KvBytes)},
 		Deflate: c.Deflate, DeflateAbove: int(c.DeflateAbove),
 		Origins: c.Origins, InsecureOpen: c.InsecureOpen, Summary: c.Summary, Log: log,
+	}
+	if opt.Proxies, err = server.ParseProxies(c.TrustedProxies); err != nil {
+		return gateway.Options{}, fmt.Errorf("--trusted-proxies: %w", err)
+	}
+	opt.ProxyProtocol = c.ProxyProtocol
+	if c.TLSCert != "" {
+		if opt.Certificate, err = server.LoadCertificate(c.TLSCert, c.TLSKey); err != nil {
+			return gateway.Options{}, fmt.Errorf("--tls-cert: %w", err)
+		}
 	}
 	if opt.Admin == "off" {
 		opt.Admin = ""

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,6 +69,9 @@ type Options struct {
 	Deflate          bool
 	DeflateAbove     int
 	Origins          []string
+	Certificate      *server.Certificate // nil for none
+	Proxies          server.Proxies
+	ProxyProtocol    bool
 	KV               kv.Limits     // of the values that scripts share
 	InsecureOpen     bool          // the operator knows that anybody may connect
 	Summary          time.Duration // period of the summary line; 0 for none
@@ -97,6 +101,8 @@ type Gateway struct {
 	end       context.CancelFunc
 
 	scripts scripts
+
+	certificateError atomic.Pointer[string] // of the last look at its files
 }
 
 // Open loads the scripts, starts the shards and listens. Nothing is served
@@ -182,6 +188,9 @@ func (g *Gateway) start() error {
 		MaxPerAddress:    g.opt.MaxPerAddress,
 		HandshakeTimeout: g.opt.HandshakeTimeout,
 		Origins:          g.opt.Origins,
+		Certificate:      g.opt.Certificate,
+		Proxies:          g.opt.Proxies,
+		ProxyProtocol:    g.opt.ProxyProtocol,
 		Deflate:          g.opt.Deflate,
 		Transport:        g.opt.Transport,
 		Attach:           func(c server.Client) { g.shards.Attach(client(c)) },
@@ -241,6 +250,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		background.Go(func() { g.summarize(watch) })
 		background.Go(func() { g.trim(watch) })
 		background.Go(func() { g.release(watch) })
+		background.Go(func() { g.watchCertificate(watch) })
 
 		g.ready.Store(true)
 		g.announce()
@@ -296,6 +306,9 @@ func (g *Gateway) announce() {
 		attrs = append(attrs, "data", g.opt.Data)
 	}
 	attrs = append(attrs, "scripts", g.dir, "shards", g.opt.Shards, "transport", g.opt.Transport)
+	if c := g.opt.Certificate; c != nil {
+		attrs = append(attrs, "tls", strings.Join(c.Names(), " "), "certificate_until", c.Until())
+	}
 	g.log.Info("stratix is ready", attrs...)
 	if tcp, ok := g.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && !g.opt.InsecureOpen {
 		g.log.Warn("ANYBODY WHO REACHES THIS ADDRESS CAN CONNECT UNDER ANY CLIENTID: nothing checks who they are; "+

@@ -108,6 +108,9 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_loop_stalls_total", sum.Stalls)
 	p.turns(sum)
 	gauge("stratix_ready", flag(g.ready.Load()))
+	if c := g.opt.Certificate; c != nil {
+		p.gauge("stratix_certificate_until_timestamp_seconds", float64(c.Until().Unix()))
+	}
 	p.gauge("stratix_uptime_seconds", time.Since(g.started).Seconds())
 	gauge(fmt.Sprintf("stratix_build_info{version=%q}", g.opt.Version), 1)
 	p.writeTo(w)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/reload"
-	"github.com/stratix-gateway/stratix/core/shadow"
 )
 
 // scripts is the state of the scripts folder: what is live, and how the last
@@ -20,6 +19,7 @@ type scripts struct {
 	mu       sync.Mutex // held while a generation is built and made live
 	live     *core.Generation
 	snapshot reload.Snapshot // of the live generation
+	tried    [32]byte        // hash of what the folder held at the last attempt
 	trial    *trial          // of the newest generation; nil when it has proved itself
 	first    reload.Snapshot // of the folder, as it was at the start
 	closed   bool            // nothing goes live any more
@@ -55,30 +55,6 @@ type departure struct {
 	shards int
 	gone   chan struct{}
 }
-
-// Attempt is one try to make the folder's content live.
-type Attempt struct {
-	At         time.Time      `json:"at"`
-	Trigger    string         `json:"trigger"` // start, save, signal, api, rollback
-	Result     string         `json:"result"`  // live, canary, unchanged, rejected, rolled_back
-	Generation uint32         `json:"generation"`
-	Millis     float64        `json:"millis"`
-	Steps      []Step         `json:"steps,omitempty"` // of the gate
-	Problems   []string       `json:"problems,omitempty"`
-	Warnings   []string       `json:"warnings,omitempty"`
-	Shadow     *shadow.Report `json:"shadow,omitempty"`
-}
-
-// The results of an attempt.
-const (
-	resultLive      = "live"
-	resultCanary    = "canary"
-	resultUnchanged = "unchanged"
-	resultRejected  = "rejected"
-	resultTakenBack = "rolled_back"
-)
-
-var results = []string{resultLive, resultCanary, resultUnchanged, resultRejected, resultTakenBack}
 
 // firstGeneration loads the scripts folder, or else the last good generation.
 func (g *Gateway) firstGeneration() (*core.Generation, error) {
@@ -150,6 +126,11 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 	if sc.closed {
 		return errClosed
 	}
+	again := snap.Hash == sc.tried
+	sc.tried = snap.Hash
+	if again && trigger == triggerSave && snap.Hash != sc.snapshot.Hash {
+		return nil // the watcher is late: somebody has reloaded meanwhile, and it was rejected or taken back
+	}
 	began := time.Now()
 	p := &passage{Attempt: Attempt{Trigger: trigger}}
 	switch t := sc.trial; {
@@ -168,7 +149,13 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 		g.unchanged(p, began, sc.live.Number, text)
 		return nil
 	}
-	gen, err := g.examine(p, snap)
+	var gen *core.Generation
+	var err error
+	if was := sc.past.find(snap.Hash); trigger == triggerSave && was != nil && was.Bad != "" {
+		err = fmt.Errorf("this is what was taken back (%s): change it, or serve it all the same with stratix reload", was.Bad)
+	} else {
+		gen, err = g.examine(p, snap)
+	}
 	if err != nil {
 		g.rejected(p, began, err)
 		return err
@@ -240,57 +227,6 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 	}
 }
 
-// maxWarnings bounds the warnings of a save in the log.
-const maxWarnings = 20
-
-// tellOddities logs the warnings, and in what a shadow run differs.
-func (g *Gateway) tellOddities(p *passage) {
-	for i, w := range p.Warnings {
-		if i == maxWarnings {
-			g.log.Warn("scripts have more warnings: stratix check lists them all", "warnings", len(p.Warnings), "generation", p.Generation)
-			break
-		}
-		g.log.Warn("scripts may not do what is meant", "warning", w, "generation", p.Generation)
-	}
-	if p.Shadow != nil {
-		for _, line := range p.Shadow.Lines()[1:] {
-			g.log.Info("shadow run", "differs", line, "generation", p.Generation)
-		}
-	}
-}
-
-// rejected notes that an attempt failed, a log line for each problem.
-func (g *Gateway) rejected(p *passage, began time.Time, err error) {
-	p.Result, p.Problems = resultRejected, lines(err)
-	g.note(&p.Attempt, began)
-	for _, problem := range p.Problems {
-		g.log.Error("scripts rejected: what is live stays", "problem", problem, "trigger", p.Trigger, "gate", p.summary())
-	}
-	g.tellOddities(p)
-}
-
-// note records an attempt and returns how long it took.
-func (g *Gateway) note(a *Attempt, began time.Time) time.Duration {
-	took := time.Since(began)
-	a.At, a.Millis = time.Now(), float64(took.Microseconds())/1000
-	sc := &g.scripts
-	sc.record.Lock()
-	defer sc.record.Unlock()
-	sc.result[a.Result]++
-	for _, s := range a.Steps {
-		t := sc.steps[s.Name]
-		if s.Result == "ok" {
-			t.passed++
-		} else {
-			t.failed++
-		}
-		t.spent += time.Duration(s.Millis * float64(time.Millisecond))
-		sc.steps[s.Name] = t
-	}
-	sc.last = *a
-	return took
-}
-
 // watchScripts makes each save live until ctx ends.
 func (g *Gateway) watchScripts(ctx context.Context) error {
 	folder := reload.Folder{Dir: g.opt.Scripts, Log: g.log}
@@ -298,10 +234,10 @@ func (g *Gateway) watchScripts(ctx context.Context) error {
 		func(snap reload.Snapshot) {
 			g.scripts.mu.Lock()
 			defer g.scripts.mu.Unlock()
-			_ = g.apply(snap, "save") // noted there
+			_ = g.apply(snap, triggerSave) // noted there
 		},
 		func(err error) {
-			g.rejected(&passage{Attempt: Attempt{Trigger: "save", Generation: g.scripts.number.Load()}}, time.Now(), err)
+			g.rejected(&passage{Attempt: Attempt{Trigger: triggerSave, Generation: g.scripts.number.Load()}}, time.Now(), err)
 		})
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("watch %s: %w", g.opt.Scripts, err)

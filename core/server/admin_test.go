@@ -120,7 +120,7 @@ func TestAdminStatusThatCannotBeEncoded(t *testing.T) {
 	if r.StatusCode != 500 {
 		t.Errorf("got %s", r.Status)
 	}
-	checkProblem(t, body, 500, "encode the status")
+	checkProblem(t, body, 500, "encode the answer")
 }
 
 func TestAdminStaysOnThisMachine(t *testing.T) {

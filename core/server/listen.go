@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,8 +17,9 @@ import (
 )
 
 // Listen listens on "host:port", where an empty host is every IPv4 and IPv6
-// address, or on "unix:/path", whose file only the own user may use. A socket
-// file that nobody listens on any more is replaced.
+// address, or on "unix:/path", whose file only the own user may use, or who
+// "unix:/path,mode=660" lets. A socket file that nobody listens on any more is
+// replaced.
 func Listen(addr string) (net.Listener, error) {
 	ln, err := listen(addr)
 	if err != nil {
@@ -64,6 +66,14 @@ func listen(addr string) (net.Listener, error) {
 }
 
 func listenUnix(path string) (net.Listener, error) {
+	mode := fs.FileMode(0o600)
+	if at := strings.LastIndex(path, ",mode="); at >= 0 {
+		bits, err := strconv.ParseUint(path[at+len(",mode="):], 8, 32)
+		if err != nil || bits > 0o777 || bits&0o600 != 0o600 {
+			return nil, fmt.Errorf("the mode %q is not one such as 660", path[at+len(",mode="):])
+		}
+		path, mode = path[:at], fs.FileMode(bits)
+	}
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
@@ -75,7 +85,7 @@ func listenUnix(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, cause(err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		_ = ln.Close()
 		return nil, err
 	}
@@ -128,6 +138,7 @@ type listener struct {
 	net.Listener
 	waiting    *waiting
 	handshakes *sync.WaitGroup
+	wrap       func(net.Conn) net.Conn // may be nil
 	log        *slog.Logger
 	complaint  throttle
 }
@@ -140,6 +151,9 @@ func (l *listener) Accept() (net.Conn, error) {
 		c, err := l.Listener.Accept()
 		if err == nil {
 			if entered := l.waiting.enter(c, l.handshakes); entered != nil {
+				if l.wrap != nil {
+					entered.Conn = l.wrap(c)
+				}
 				return entered, nil
 			}
 			continue
@@ -170,6 +184,7 @@ func passing(err error) bool {
 // when the response could not be written.
 type conn struct {
 	net.Conn
+	raw        net.Conn // without what the listener has put around it
 	handshakes *sync.WaitGroup
 	place      atomic.Pointer[Place]
 	waiting    *waiting

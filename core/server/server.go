@@ -6,6 +6,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -50,6 +51,14 @@ type Options struct {
 	// As many again, but at least 64, may come from one address that are not
 	// upgraded, if MaxPerAddress is a bound.
 	MaxConnections, MaxPerAddress int
+	// Certificate makes the public side speak TLS; nil for plain HTTP. Its clients
+	// are pumped.
+	Certificate *Certificate
+	// Proxies may say whom they speak for: in X-Forwarded-For, and if ProxyProtocol
+	// is set they must, in a PROXY header. The bound on connections of one address
+	// that are not upgraded does not hold for them.
+	Proxies       Proxies
+	ProxyProtocol bool
 	// HandshakeTimeout bounds reading one request; it must be positive.
 	HandshakeTimeout time.Duration
 	// Origins are allowed values of the Origin header, such as
@@ -118,6 +127,7 @@ type Server struct {
 	strangers     waiting // of the public listeners
 	operators     waiting // of the admin listeners
 	duplicate     func(net.Conn) (int, error)
+	tls           *tls.Config // nil for none
 
 	upgraded  atomic.Uint64
 	refused   [refusals]atomic.Uint64
@@ -142,6 +152,10 @@ func New(opt Options) *Server {
 		s.strangers.counts.maxPerAddress = max(opt.MaxPerAddress, minPerAddress)
 	}
 	s.strangers.refused, s.strangers.log = &s.refused, opt.Log
+	s.strangers.trust = opt.Proxies.trust
+	if opt.Certificate != nil {
+		s.tls, s.strangers.mute = opt.Certificate.config(), true
+	}
 	s.upgrader = websocket.FastHTTPUpgrader{
 		CheckOrigin:       s.checkOrigin,
 		EnableCompression: opt.Deflate,
@@ -176,7 +190,20 @@ func (s *Server) http(handler fasthttp.RequestHandler) *fasthttp.Server {
 
 // ServePublic serves clients, scrapes and probes until Shutdown, then returns
 // nil. It closes ln.
-func (s *Server) ServePublic(ln net.Listener) error { return s.serve(s.public, &s.strangers, ln) }
+func (s *Server) ServePublic(ln net.Listener) error {
+	return s.serve(s.public, &s.strangers, ln, s.wrap)
+}
+
+// wrap is what a connection of the public side becomes.
+func (s *Server) wrap(c net.Conn) net.Conn {
+	if s.opt.ProxyProtocol && s.opt.Proxies.trust(remote(c.RemoteAddr())) {
+		c = behind(c)
+	}
+	if s.tls != nil {
+		c = tls.Server(c, s.tls)
+	}
+	return c
+}
 
 // ServeAdmin serves the operators' API until Shutdown, then returns nil. It
 // closes ln. The API asks for no credentials, so ln must be a unix socket or on
@@ -185,10 +212,10 @@ func (s *Server) ServeAdmin(ln net.Listener) error {
 	if err := checkPrivate(ln.Addr()); err != nil {
 		return errors.Join(fmt.Errorf("serve admin on %s: %w", ln.Addr(), err), ln.Close())
 	}
-	return s.serve(s.admin, &s.operators, ln)
+	return s.serve(s.admin, &s.operators, ln, nil)
 }
 
-func (s *Server) serve(h *fasthttp.Server, w *waiting, ln net.Listener) error {
+func (s *Server) serve(h *fasthttp.Server, w *waiting, ln net.Listener, wrap func(net.Conn) net.Conn) error {
 	s.mu.Lock()
 	if s.shut {
 		s.mu.Unlock()
@@ -196,7 +223,7 @@ func (s *Server) serve(h *fasthttp.Server, w *waiting, ln net.Listener) error {
 	}
 	s.listeners = append(s.listeners, ln)
 	s.mu.Unlock()
-	if err := h.Serve(&listener{Listener: ln, waiting: w, handshakes: &s.handshakes, log: s.opt.Log}); err != nil {
+	if err := h.Serve(&listener{Listener: ln, waiting: w, handshakes: &s.handshakes, wrap: wrap, log: s.opt.Log}); err != nil {
 		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
 	}
 	return nil

@@ -32,7 +32,7 @@ func (s *Server) upgrade(ctx *fasthttp.RequestCtx) {
 		s.refuse(ctx, draining, fasthttp.StatusServiceUnavailable, "the gateway takes no clients at the moment")
 		return
 	}
-	client := Client{ID: id, Remote: remote(ctx.RemoteAddr()), FD: -1}
+	client := Client{ID: id, Remote: s.opt.Proxies.client(ctx), FD: -1}
 	client.Deflate = s.opt.Deflate && leaveHonourable(&ctx.Request.Header)
 	place, why := s.counts.enter(client.Remote)
 	if place == nil {
@@ -163,14 +163,14 @@ func (s *Server) handOver(ws *websocket.Conn, c *conn, client Client) {
 	}
 	client.Early = early
 	client.Reliable = ws.Subprotocol() == Reliable
-	if s.opt.Transport == Goroutine {
+	if s.opt.Transport == Goroutine || s.tls != nil {
 		defer client.Place.Leave()
 		client.Conn = c.Conn
 		s.upgraded.Add(1)
 		s.opt.Pump(client)
 		return
 	}
-	if client.FD, err = s.duplicate(c.Conn); err != nil {
+	if client.FD, err = s.duplicate(c.raw); err != nil {
 		s.turnAway(ws, client, noDescriptor, err)
 		return
 	}

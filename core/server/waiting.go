@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,8 @@ type waiting struct {
 	refused   *[refusals]atomic.Uint64
 	log       *slog.Logger
 	complaint throttle
+	trust     func(netip.Addr) bool // whose connections count in all only; nil for nobody's
+	mute      bool                  // whoever is refused would not understand the answer
 
 	mu    sync.Mutex // guards what follows
 	conns map[*conn]struct{}
@@ -32,12 +35,16 @@ type waiting struct {
 // enter makes a conn of an accepted connection. One for which there is no room
 // is answered and closed, and enter returns nil.
 func (w *waiting) enter(c net.Conn, handshakes *sync.WaitGroup) *conn {
-	seat, why := w.counts.enter(remote(c.RemoteAddr()))
+	ip := remote(c.RemoteAddr())
+	if w.trust != nil && w.trust(ip) {
+		ip = netip.Addr{}
+	}
+	seat, why := w.counts.enter(ip)
 	if seat == nil {
 		w.refuse(c, why)
 		return nil
 	}
-	entered := &conn{Conn: c, handshakes: handshakes, waiting: w, seat: seat}
+	entered := &conn{Conn: c, raw: c, handshakes: handshakes, waiting: w, seat: seat}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conns == nil {
@@ -83,6 +90,8 @@ func (w *waiting) refuse(c net.Conn, why refusal) {
 	if why == addressFull {
 		text = answerAddressFull
 	}
-	_, _ = io.WriteString(c, text) // fits into the empty buffer of a new socket
+	if !w.mute {
+		_, _ = io.WriteString(c, text) // fits into the empty buffer of a new socket
+	}
 	_ = c.Close()
 }

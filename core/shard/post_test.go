@@ -127,7 +127,7 @@ func TestAMessageIsQueuedForAnUpstreamAndThenDelivered(t *testing.T) {
 		}
 		giveBack(p, core.PostDelivered)
 		a.want(acked("1", "delivered"))
-		if got, want := g.ways("1", "a"), "a done stage0:next upstream:orders told=true memoryqueued d=0 q=1 o=0 r=0 late=true"; got != want {
+		if got, want := g.ways("1", "a"), "a accepted stage0:next upstream:orders told=true memoryqueued d=0 q=1 o=0 r=0 late=true"; got != want {
 			t.Errorf("explained as %s\n        want %s", got, want)
 		}
 

@@ -1,0 +1,85 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/stratix-gateway/stratix/core/shadow"
+)
+
+// Attempt is one try to make the folder's content live.
+type Attempt struct {
+	At         time.Time      `json:"at"`
+	Trigger    string         `json:"trigger"` // start, save, signal, api, rollback
+	Result     string         `json:"result"`  // live, canary, unchanged, rejected, rolled_back
+	Generation uint32         `json:"generation"`
+	Millis     float64        `json:"millis"`
+	Steps      []Step         `json:"steps,omitempty"` // of the gate
+	Problems   []string       `json:"problems,omitempty"`
+	Warnings   []string       `json:"warnings,omitempty"`
+	Shadow     *shadow.Report `json:"shadow,omitempty"`
+}
+
+// triggerSave is the one trigger that nobody has meant for sure.
+const triggerSave = "save"
+
+// The results of an attempt.
+const (
+	resultLive      = "live"
+	resultCanary    = "canary"
+	resultUnchanged = "unchanged"
+	resultRejected  = "rejected"
+	resultTakenBack = "rolled_back"
+)
+
+var results = []string{resultLive, resultCanary, resultUnchanged, resultRejected, resultTakenBack}
+
+// maxWarnings bounds the warnings of a save in the log.
+const maxWarnings = 20
+
+// tellOddities logs the warnings, and in what a shadow run differs.
+func (g *Gateway) tellOddities(p *passage) {
+	for i, w := range p.Warnings {
+		if i == maxWarnings {
+			g.log.Warn("scripts have more warnings: stratix check lists them all", "warnings", len(p.Warnings), "generation", p.Generation)
+			break
+		}
+		g.log.Warn("scripts may not do what is meant", "warning", w, "generation", p.Generation)
+	}
+	if p.Shadow != nil {
+		for _, line := range p.Shadow.Lines()[1:] {
+			g.log.Info("shadow run", "differs", line, "generation", p.Generation)
+		}
+	}
+}
+
+// rejected notes that an attempt failed, a log line for each problem.
+func (g *Gateway) rejected(p *passage, began time.Time, err error) {
+	p.Result, p.Problems = resultRejected, lines(err)
+	g.note(&p.Attempt, began)
+	for _, problem := range p.Problems {
+		g.log.Error("scripts rejected: what is live stays", "problem", problem, "trigger", p.Trigger, "gate", p.summary())
+	}
+	g.tellOddities(p)
+}
+
+// note records an attempt and returns how long it took.
+func (g *Gateway) note(a *Attempt, began time.Time) time.Duration {
+	took := time.Since(began)
+	a.At, a.Millis = time.Now(), float64(took.Microseconds())/1000
+	sc := &g.scripts
+	sc.record.Lock()
+	defer sc.record.Unlock()
+	sc.result[a.Result]++
+	for _, s := range a.Steps {
+		t := sc.steps[s.Name]
+		if s.Result == "ok" {
+			t.passed++
+		} else {
+			t.failed++
+		}
+		t.spent += time.Duration(s.Millis * float64(time.Millisecond))
+		sc.steps[s.Name] = t
+	}
+	sc.last = *a
+	return took
+}

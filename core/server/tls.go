@@ -1,0 +1,86 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Certificate is a certificate with its key, of two PEM files that may change
+// while they are used. Its methods are safe from any goroutine.
+type Certificate struct {
+	cert, key string // paths
+	current   atomic.Pointer[tls.Certificate]
+
+	mu  sync.Mutex // guards what follows
+	sum [32]byte   // of what the files held at the last look
+}
+
+// LoadCertificate reads a certificate chain, leaf first, and its key.
+func LoadCertificate(cert, key string) (*Certificate, error) {
+	c := &Certificate{cert: cert, key: key}
+	if _, err := c.Reload(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Reload looks at the files. What they hold is used by the handshakes from now
+// on, if it is a certificate with its key; else an error says what is wrong, once
+// for each content, and the one before stays.
+func (c *Certificate) Reload() (changed bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	chain, err := os.ReadFile(c.cert)
+	if err != nil {
+		return false, fmt.Errorf("certificate: %w", err)
+	}
+	key, err := os.ReadFile(c.key)
+	if err != nil {
+		return false, fmt.Errorf("key of the certificate: %w", err)
+	}
+	sum := sha256.Sum256(bytes.Join([][]byte{chain, key}, []byte{0}))
+	if sum == c.sum {
+		return false, nil
+	}
+	c.sum = sum
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		return false, fmt.Errorf("certificate %s with key %s: %w", c.cert, c.key, err)
+	}
+	if pair.Leaf == nil { // so before Go 1.23
+		if pair.Leaf, err = x509.ParseCertificate(pair.Certificate[0]); err != nil {
+			return false, fmt.Errorf("certificate %s: %w", c.cert, err)
+		}
+	}
+	c.current.Store(&pair)
+	return true, nil
+}
+
+// Until is when the certificate is over.
+func (c *Certificate) Until() time.Time { return c.current.Load().Leaf.NotAfter }
+
+// Names are whom the certificate is for.
+func (c *Certificate) Names() []string {
+	leaf := c.current.Load().Leaf
+	names := append([]string(nil), leaf.DNSNames...)
+	for _, ip := range leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	return names
+}
+
+// config is that of the server. WebSocket runs on HTTP/1.1.
+func (c *Certificate) config() *tls.Config {
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current.Load(), nil },
+	}
+}
