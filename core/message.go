@@ -61,8 +61,11 @@ type Message struct {
 // Effects are the buffered decisions of a pipeline about one message.
 type Effects struct {
 	// Targets replaces the client's own target as soon as it or Replies holds
-	// something.
+	// something, unless Own is set.
 	Targets []Target
+	// Own keeps the client's own target, as far as the policy allows it, beside
+	// Targets and Replies.
+	Own bool
 	// Replies are JSON values for the sender, each sent as a message of its own.
 	Replies [][]byte
 	// Joins and Leaves are groups for the sender.
@@ -152,7 +155,7 @@ func (m *Message) Detach() {
 		replies[i] = append([]byte(nil), r...)
 	}
 	m.Effects = Effects{
-		Targets: targets, Replies: replies,
+		Targets: targets, Own: e.Own, Replies: replies,
 		Joins: cloneAll(e.Joins), Leaves: cloneAll(e.Leaves),
 		Code: strings.Clone(e.Code), Reason: strings.Clone(e.Reason),
 	}

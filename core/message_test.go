@@ -22,6 +22,7 @@ func fullMessage(buf []byte) *core.Message {
 		Size: 99, Time: 1, TTL: 2, Generation: 3, Priority: 4, Receipt: true,
 		Effects: core.Effects{
 			Targets: []core.Target{{Kind: core.ToGroup, Name: text[29:33]}},
+			Own:     true,
 			Replies: [][]byte{buf[33:38]},
 			Joins:   []string{text[29:33]},
 			Leaves:  []string{text[25:28]},

@@ -1,5 +1,5 @@
-// Package examples_test runs the tests of every example, boots it, and plays the
-// transcript of its README against it.
+// Package examples_test runs the tests of every example, sends it odd messages,
+// boots it, and plays the transcript of its README against it.
 package examples_test
 
 import (
@@ -7,17 +7,16 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/fasthttp/websocket"
 )
 
 // patience is how long a frame may take that must come.
@@ -32,26 +31,103 @@ func TestExamples(t *testing.T) {
 	for _, main := range folders {
 		dir := filepath.Dir(main)
 		t.Run(dir, func(t *testing.T) {
-			if out, err := exec.Command(stratix, "check", dir).CombinedOutput(); err != nil {
-				t.Fatalf("stratix check: %v\n%s", err, out)
-			}
-			tested(t, stratix, dir)
-			play(t, serve(t, stratix, dir), transcript(t, dir))
+			said := readReadme(t, dir)
+			run(t, said.env, stratix, append([]string{"check", "--strict", dir}, said.scriptEnv()...)...)
+			comparesCost(t, said.cost, tested(t, said, stratix, dir))
+			takesOddMessages(t, said, stratix, dir)
+			play(t, serve(t, said, stratix, dir), said.lines)
 		})
 	}
 }
 
-func TestTheShippedScriptsPassTheirTests(t *testing.T) {
-	tested(t, build(t), "../scripts/routes")
+func TestTheListNamesAllExamples(t *testing.T) {
+	list, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, _ := filepath.Glob("*/main.lua")
+	for _, main := range folders {
+		if dir := filepath.Dir(main); !strings.Contains(string(list), "["+"`"+dir+"`"+"]("+dir+")") {
+			t.Errorf("examples/README.md does not name %s", dir)
+		}
+	}
 }
 
-// tested runs the tests of a scripts folder; there are some.
-func tested(t *testing.T, stratix, dir string) {
-	t.Helper()
-	out, err := exec.Command(stratix, "test", dir).CombinedOutput()
-	if err != nil || strings.Contains(string(out), "has no tests") {
-		t.Errorf("stratix test: %v\n%s", err, out)
+func TestLuacheckAcceptsAllScripts(t *testing.T) {
+	luacheck, err := exec.LookPath("luacheck")
+	if err != nil {
+		t.Skip("there is no luacheck, which would read the scripts: apt-get install lua-check")
 	}
+	run(t, nil, luacheck, "--no-color", "--codes", "--no-default-config", "--std", "lua51", "--max-line-length", "200",
+		"--ignore", "111/test_.*", "131/test_.*", // tests are globals
+		"212", // a hook takes what it does not need
+		"--globals", "on_connect", "on_disconnect", "on_policy", "on_tick", "--read-globals", "pipeline", "stage", "stratix", "log", "json",
+		"--", ".", "../scripts/routes", "../cmd/stratix/scaffold", "../lua/stdlib")
+}
+
+func TestTheShippedScriptsPassTheirTests(t *testing.T) {
+	stratix := build(t)
+	run(t, nil, stratix, "check", "--strict", "../scripts/routes")
+	tested(t, readme{}, stratix, "../scripts/routes")
+	takesOddMessages(t, readme{}, stratix, "../scripts/routes")
+	made := filepath.Join(t.TempDir(), "made")
+	run(t, nil, stratix, "init", made)
+	takesOddMessages(t, readme{}, stratix, made)
+}
+
+// run runs a command that must succeed, and returns what it printed.
+func run(t *testing.T, env []string, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// tested runs the tests of a scripts folder, all of them, and returns how many
+// instructions a message took at the most.
+func tested(t *testing.T, said readme, stratix, dir string, flags ...string) int {
+	t.Helper()
+	out := run(t, said.env, stratix, slices.Concat([]string{"test", dir}, said.scriptEnv(), flags)...)
+	if !strings.Contains(out, " 0 skipped") {
+		t.Errorf("there are no tests, or some are skipped:\n%s", out)
+	}
+	most := regexp.MustCompile(`a message took at most ([0-9]+) of`).FindStringSubmatch(out)
+	if most == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(most[1])
+	return n
+}
+
+// comparesCost holds a README to what was measured. A tenth is for changes of the
+// engine that nobody notices.
+func comparesCost(t *testing.T, said, measured int) {
+	t.Helper()
+	if difference := said - measured; difference < -measured/10 || difference > measured/10 {
+		t.Errorf("the README says that a message took at most %d Lua instructions in the tests; it took %d", said, measured)
+	}
+}
+
+// takesOddMessages runs the tests of testdata in place of the folder's own: whatever
+// clients send, no script fails.
+func takesOddMessages(t *testing.T, said readme, stratix, dir string) {
+	t.Helper()
+	odd, err := os.ReadFile("testdata/odd_test.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(to, "main_test.lua"), odd, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tested(t, said, stratix, to, "--test-budget", "100000000")
 }
 
 // build makes the real binary.
@@ -66,10 +142,13 @@ func build(t *testing.T) string {
 
 // serve starts a gateway with the scripts in dir and returns its address. It is
 // ended, and has to end well, when the test does.
-func serve(t *testing.T, stratix, dir string) string {
+func serve(t *testing.T, said readme, stratix, dir string) string {
 	t.Helper()
-	cmd := exec.Command(stratix, "serve", "--listen", "127.0.0.1:0", "--admin", "off",
-		"--scripts", dir, "--data", t.TempDir(), "--log-format", "json")
+	cmd := exec.Command(stratix, append([]string{
+		"serve", "--listen", "127.0.0.1:0", "--admin", "off",
+		"--scripts", dir, "--data", t.TempDir(), "--log-format", "json",
+	}, said.flags...)...)
+	cmd.Env = append(os.Environ(), said.env...)
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -119,112 +198,4 @@ func awaitReady(t *testing.T, address string) {
 		}
 	}
 	t.Fatal("the gateway does not become ready")
-}
-
-// line is one line of a transcript: a frame that a client sends or gets.
-type line struct {
-	client string
-	sends  bool
-	frame  string
-}
-
-var (
-	block     = regexp.MustCompile("(?ms)^```transcript\n(.*?)^```$")
-	frameLine = regexp.MustCompile(`^([a-z0-9-]+)([<>]) (\{.*\})$`)
-	times     = regexp.MustCompile(`"ts":\d+`)
-)
-
-// transcript reads the transcript in the README of dir.
-func transcript(t *testing.T, dir string) []line {
-	t.Helper()
-	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := block.FindSubmatch(readme)
-	if found == nil {
-		t.Fatal("the README has no block that begins with ```transcript")
-	}
-	var all []line
-	for text := range strings.Lines(string(found[1])) {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
-		m := frameLine.FindStringSubmatch(text)
-		if m == nil {
-			t.Fatalf("this is no line of a transcript: %s", text)
-		}
-		all = append(all, line{m[1], m[2] == ">", m[3]})
-	}
-	return all
-}
-
-// play connects everybody in the transcript, then goes through it line by line.
-// At the end nobody has got anything else.
-func play(t *testing.T, address string, lines []line) {
-	t.Helper()
-	clients := map[string]*client{}
-	for _, l := range lines {
-		if clients[l.client] == nil {
-			clients[l.client] = connect(t, address, l.client)
-		}
-	}
-	for _, l := range lines {
-		c := clients[l.client]
-		if l.sends {
-			c.send(l.frame)
-		} else if got := c.next(); withoutTime(got) != withoutTime(l.frame) {
-			t.Fatalf("%s:\n got %s\nwant %s", l.client, got, l.frame)
-		}
-	}
-	for _, c := range clients {
-		c.hearsNothing()
-	}
-}
-
-func withoutTime(frame string) string { return times.ReplaceAllString(frame, `"ts":0`) }
-
-// client is one of the clients in a transcript.
-type client struct {
-	t    *testing.T
-	name string
-	ws   *websocket.Conn
-}
-
-func connect(t *testing.T, address, name string) *client {
-	t.Helper()
-	ws, _, err := websocket.DefaultDialer.Dial("ws://"+address+"/ws?clientId="+url.QueryEscape(name), nil)
-	if err != nil {
-		t.Fatalf("%s: connect: %v", name, err)
-	}
-	t.Cleanup(func() { _ = ws.Close() })
-	c := &client{t, name, ws}
-	c.hearsNothing() // and is known to the gateway: the handshake ends a moment before
-	return c
-}
-
-func (c *client) send(frame string) {
-	c.t.Helper()
-	if err := c.ws.WriteMessage(websocket.TextMessage, []byte(frame)); err != nil {
-		c.t.Fatalf("%s: send: %v", c.name, err)
-	}
-}
-
-func (c *client) next() string {
-	c.t.Helper()
-	_ = c.ws.SetReadDeadline(time.Now().Add(patience))
-	_, frame, err := c.ws.ReadMessage()
-	if err != nil {
-		c.t.Fatalf("%s: %v", c.name, err)
-	}
-	return string(frame)
-}
-
-// hearsNothing fails if a frame comes before the answer to a ping.
-func (c *client) hearsNothing() {
-	c.t.Helper()
-	c.send(`{"type":4}`)
-	if got := c.next(); got != `{"type":5}` {
-		c.t.Fatalf("%s got what the transcript does not have: %s", c.name, got)
-	}
 }

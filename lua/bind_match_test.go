@@ -139,7 +139,7 @@ end }`)
 		t.Error(got)
 	}
 	describe(newMessage(), gen.Programs[0].Pipeline)
-	if got := out.String(); !strings.Contains(got, `may not read \"SECRET\"; start the gateway with --script-env`) || strings.Contains(got, "hidden") || strings.Contains(got, "https") {
+	if got := out.String(); !strings.Contains(got, `may not read \"SECRET\"; name it with --script-env`) || strings.Contains(got, "hidden") || strings.Contains(got, "https") {
 		t.Error(got)
 	}
 }

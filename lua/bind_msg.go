@@ -59,7 +59,7 @@ func (in *instance) messageVerbs() functions {
 		"get": in.msgGet, "header": in.msgHeader, "set": in.msgSet, "del": in.msgDel,
 		"priority": in.msgPriority, "ttl": in.msgTTL,
 		"store": in.msgStore, "overflow": in.msgOverflow,
-		"to": in.msgTo, "to_prefix": in.msgToPrefix, "to_group": in.msgToGroup, "to_sender": in.msgToSender,
+		"to": in.msgTo, "to_prefix": in.msgToPrefix, "to_group": in.msgToGroup, "to_sender": in.msgToSender, "to_own": in.msgToOwn,
 		"to_upstream": in.msgToUpstream,
 		"reply":       in.msgReply, "join": in.msgJoin, "leave": in.msgLeave,
 		"drop": in.msgDrop, "reject": in.msgReject,

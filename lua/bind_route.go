@@ -62,6 +62,15 @@ func (in *instance) msgToUpstream(L *glua.LState) int {
 	return 0
 }
 
+// msgToOwn keeps the sender's own target beside those that are added. Without one
+// it does nothing: what else routes the message decides.
+func (in *instance) msgToOwn(L *glua.LState) int {
+	if h := in.message(L); !h.ended && len(h.m.To) > 0 {
+		h.m.Effects.Own = true
+	}
+	return 0
+}
+
 // target adds a target, whose name must be one that a client or a group can have.
 func (h *message) target(L *glua.LState, kind core.TargetKind, name string) {
 	checkName(L, kind, name)

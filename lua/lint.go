@@ -147,6 +147,10 @@ func (l *linter) use(line int, name string) {
 		l.report(line, "unknown global '%s' (did you mean '%s'?)", name, near)
 		return
 	}
+	if name == "t" && isTest(l.file) {
+		l.report(line, "unknown global 't': a test takes it, as in function test_name(t)")
+		return
+	}
 	l.report(line, "unknown global '%s'", name)
 }
 

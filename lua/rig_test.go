@@ -72,6 +72,9 @@ func describe(m *core.Message, p *core.Pipeline) string {
 	for _, target := range e.Targets {
 		word("%s:%s", target.Kind, target.Name)
 	}
+	if e.Own {
+		word("own")
+	}
 	for _, reply := range e.Replies {
 		word("reply=%s", reply)
 	}

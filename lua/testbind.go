@@ -18,14 +18,27 @@ const maxAdvance = 720 * time.Hour
 // Costs of what the verbs do in Go, in instructions.
 const (
 	costOfSend = 500
-	costOfTick = 20
+	costOfTick = 3 // so that a test can afford maxAdvance
 )
 
-// testVerbs are the verbs of t.
+// testVerbs are the verbs of t. Each is called on it.
 func (c *testCase) testVerbs() functions {
+	verbs := c.bareVerbs()
+	for name, verb := range verbs {
+		verbs[name] = func(L *glua.LState) int {
+			if object, ok := L.Get(1).(*glua.LUserData); !ok || object.Value != c {
+				L.RaiseError("a verb of t needs a colon, as in t:%s(...)", name)
+			}
+			return verb(L)
+		}
+	}
+	return verbs
+}
+
+func (c *testCase) bareVerbs() functions {
 	return functions{
 		"connect": c.connect, "send": c.send, "client": c.client, "upstream": c.upstream,
-		"advance": c.advance, "at": c.at, "now": c.now,
+		"advance": c.advance, "at": c.at, "now": c.now, "fill_kv": c.fillKv,
 		"eq": c.eq, "ok": c.ok, "match": c.match, "error": c.raises,
 		"log": c.print, "skip": c.skip,
 	}
@@ -124,6 +137,7 @@ func (c *testCase) deliver(L *glua.LState, sender *rehearse.Client, frame []byte
 	c.in.vm.charge(costOfSend + len(frame)/bytesPerInstruction)
 	r := sender.Send(frame)
 	c.note(r)
+	c.most = max(c.most, r.Decision.Instructions)
 	c.settled(L)
 	object := L.NewUserData()
 	object.Value, object.Metatable = r, c.resultType
@@ -146,6 +160,12 @@ func (c *testCase) frame(L *glua.LState, m *glua.LTable) []byte {
 		}
 	}
 	return append(frame, '}')
+}
+
+// fillKv is t:fill_kv(): from now on stratix.kv has no room.
+func (c *testCase) fillKv(*glua.LState) int {
+	c.load.shared.kv.Fill()
+	return 0
 }
 
 // advance is t:advance("31s"): the clock moves, and what is due happens.

@@ -28,6 +28,7 @@ type testCase struct {
 	skipped  bool
 	reason   string     // of the skip
 	sent     []exchange // the last ones
+	most     int        // instructions that a message took
 }
 
 // exchange is something that a client sent, for the text of a failure.
@@ -97,7 +98,7 @@ func (c *testCase) run(chunk *Chunk, name string) TestResult {
 		r.Instructions = c.call(chunk, name, pos)
 		c.in.vm.close()
 	}
-	r.Log = c.log.String()
+	r.Log, r.MessageInstructions = c.log.String(), c.most
 	switch {
 	case len(c.failures) > 0:
 		r.Outcome, r.Text = TestFailed, strings.Join(append(c.failures, c.exchanges()...), "\n")
@@ -111,7 +112,12 @@ func (c *testCase) run(chunk *Chunk, name string) TestResult {
 // call runs the file and then the function, and notes how they fail.
 func (c *testCase) call(chunk *Chunk, name, pos string) (instructions int) {
 	v := c.in.vm
-	if err := v.run(chunk); err != nil {
+	// The modules that the file requires may make word lists and the like, as they
+	// do for main.lua, whose pipeline is the only one.
+	c.in.loading, c.in.defined = true, mainFile
+	err := v.run(chunk)
+	c.in.loading = false
+	if err != nil {
 		c.failures = append(c.failures, failureOf(err, pos))
 		return 0
 	}
@@ -122,6 +128,7 @@ func (c *testCase) call(chunk *Chunk, name, pos string) (instructions int) {
 		return 0
 	}
 	t := v.L.NewUserData()
+	t.Value = c
 	t.Metatable = c.in.objectType("verb of t", c.testVerbs())
 	if err := v.call(fn, 0, t); err != nil && !strings.HasSuffix(err.Error(), endOfTest) {
 		c.failures = append(c.failures, failureOf(err, pos))
@@ -166,6 +173,9 @@ func decided(r *rehearse.Result) string {
 		return "waits behind a message of its sender that a stage holds"
 	}
 	text := r.Decision.String()
+	if r.Repeated() {
+		text += "; a repeat: its sender and messageId are known already"
+	}
 	switch status := r.Status(); {
 	case text == "" && status != "":
 		return status

@@ -62,6 +62,8 @@ type TestResult struct {
 	Took time.Duration
 	// Instructions are those of the test, without those of the scripts.
 	Instructions int
+	// MessageInstructions are the most that one message took when it was sent.
+	MessageInstructions int
 }
 
 // RunTests runs the tests in a scripts folder, in the order of their files and

@@ -47,6 +47,30 @@ func runTests(t *testing.T, opt TestOptions, tests string) []TestResult {
 	return results
 }
 
+func TestATestRequiresModulesThatMakeSomethingWhileTheyLoad(t *testing.T) {
+	results, err := RunTests(context.Background(), Sources{
+		"main.lua": []byte(`local m = require "m" pipeline { function(msg) m.seen:inc() msg:to(m.regions:find(msg:from())) end }`),
+		"m.lua": []byte(`return { regions = stratix.prefix { a = "b" }, words = stratix.words { "x" }, re = stratix.re "x+",
+			seen = stratix.metric.counter("seen_total", "Seen.") }`),
+		"main_test.lua": []byte(`local m = require "m"
+			function test_it(t) t:eq(m.regions:find("abc"), "b") t:eq(m.words:find("x"), "x") t:ok(m.re:test("x")) m.seen:inc()
+				t:eq(t:send{ from = "a", data = 1 }.targets, { "client:b" }) end
+			function test_late(t) t:error(function() local make = stratix.prefix make {} end, "only be called while the scripts load") end`),
+		"pipeline_test.lua": []byte("pipeline {} function test_it() end"),
+	}, TestOptions{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results[:2] {
+		if r.Outcome != TestPassed {
+			t.Errorf("%s: %s", r.Name, r.Text)
+		}
+	}
+	if r := results[2]; !strings.Contains(r.Text, "pipeline is called a second time; the first is at main.lua") {
+		t.Errorf("a pipeline in a test: %s", r.Text)
+	}
+}
+
 func TestATestSaysWhatHappened(t *testing.T) {
 	f := func(body, want string) {
 		t.Helper()
@@ -55,9 +79,15 @@ func TestATestSaysWhatHappened(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", body, got, want)
 		}
 	}
+	f(`t:ok(stratix.kv.set("a", 1)) t:fill_kv() t:eq({ stratix.kv.add("b", 1) }, { nil, "full" }) t:eq(stratix.kv.incr("a"), 2)
+		stratix.kv.delete("a") t:eq(stratix.kv.add("b", 1), true)`, "ok ")
 	const order = `local r = t:send{ from = "a", data = { kind = "order" } } `
 	f("", "ok ")
 	f(`t:skip("later")`, "skip later")
+	f(`t.eq(1, 2)`, "FAIL main_test.lua:1: a verb of t needs a colon, as in t:eq(...)")
+	f(`t.connect()`, "FAIL main_test.lua:1: a verb of t needs a colon, as in t:connect(...)")
+	f(`local c = t:connect("b") t.ok(c, 1)`, "FAIL main_test.lua:1: a verb of t needs a colon, as in t:ok(...)")
+	f(`t:at("2026-03-01 00:00:30") t:error(function() t:advance("721h") end, "advance takes up to 720h")`, "ok ")
 	f(`t:eq({ 1, { a = "x" } }, { 1, { a = "x" } })`, "ok ")
 	f(`t:eq(stratix.null, json.decode("null"))`, "ok ")
 	f(`t:eq(1, "1")`, "FAIL main_test.lua:1: not equal\n    got:  1\n    want: \"1\"")
@@ -279,5 +309,15 @@ func TestSeedsMakeRandomNumbersRepeat(t *testing.T) {
 	first, again := draw(7), draw(7)
 	if one, other := draw(0), draw(0); first != again || first == draw(8) || one == other {
 		t.Error("a seed does not decide alone")
+	}
+}
+
+func TestATestCanMoveItsClockAsFarAsItMay(t *testing.T) {
+	results, err := RunTests(context.Background(), Sources{
+		"main.lua":      []byte(`pipeline {}`),
+		"main_test.lua": []byte(`function test_it(t) local before = t:now() t:advance("720h") t:eq(t:now() - before, 720 * 3600 * 1000) end`),
+	}, TestOptions{}, nil)
+	if err != nil || results[0].Outcome != TestPassed {
+		t.Errorf("%v, %+v", err, results)
 	}
 }

@@ -108,6 +108,7 @@ if $install; then
   if ! $quick && ! has nginx; then packages+=(nginx-light); fi
   if ! $quick && ! has gcc; then packages+=(gcc libc6-dev); fi
   if ! has shellcheck; then packages+=(shellcheck); fi
+  if ! has luacheck; then packages+=(lua-check); fi # two Go tests use it
   if ((${#packages[@]} > 0)); then
     echo "installing ${packages[*]}"
     system "${packages[@]}"

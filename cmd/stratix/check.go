@@ -47,12 +47,12 @@ func (c *checkCmd) Validate() error {
 func (c *checkCmd) Run() error {
 	snap, err := reload.Read(c.Dir)
 	if err != nil {
-		return err
+		return orInit(c.Dir, err)
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	gen, err := loader(c.Budget, c.ScriptEnv)(snap, gateway.LoadOptions{Number: 1, Env: rehearse.Env(log), Log: log})
 	if err != nil {
-		return err
+		return orInit(c.Dir, err)
 	}
 	for _, w := range gen.Warnings {
 		fmt.Fprintf(os.Stderr, "%s\n", warningText(w))

@@ -58,7 +58,7 @@ func (c *diffCmd) Run() error {
 	if err != nil {
 		return fmt.Errorf("what is live does not load here:\n%w", err)
 	}
-	inputs, err := c.inputs(ctx)
+	inputs, err := c.inputs(ctx, c.Client)
 	if err != nil {
 		return err
 	}

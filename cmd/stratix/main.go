@@ -15,6 +15,7 @@ var version = "dev"
 
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
+	Init    initCmd    `cmd:"" help:"Make a scripts folder to begin with: a pipeline, its tests, what editors need."`
 	Check   checkCmd   `cmd:"" help:"Compile and lint a scripts folder and build its pipeline, without running it."`
 	Test    testCmd    `cmd:"" help:"Run the tests of a scripts folder: the real pipeline, made-up clients, a clock that stands still."`
 	Status  statusCmd  `cmd:"" help:"Show how a running gateway is."`

@@ -80,6 +80,9 @@ pipeline {
 	seen, family := map[string]bool{}, ""
 	for line := range strings.Lines(public) {
 		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "# HELP ") {
+			continue
+		}
 		if kind := typeLine.FindStringSubmatch(line); kind != nil {
 			if family = kind[1]; seen[family+" as a family"] {
 				t.Errorf("the lines of %s are not together", family)
@@ -109,4 +112,61 @@ pipeline {
 		t.Errorf("the log does not name the places of the errors:\n%s", log)
 	}
 	r.waitFor("the count of messages", func(st gateway.Status) bool { return st.MessagesIn == 6 })
+}
+
+func TestWhatSendersAreToldIsCounted(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": `pipeline { function(msg)
+  local why = msg:get("data.why")
+  if why == "code" then return msg:reject(msg:get("data.code"), "no") end
+end }`}, nil)
+	c, err := dialWS(r.Addr().String(), "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	say := func(frame string) {
+		t.Helper()
+		if err := c.send(frame); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(`{"type":0,"messageId":"m1","to":{"group":"nobody"},"data":{}}`)
+	say(`{"type":0,"messageId":"m2","to":{"prefix":"zz"},"data":{}}`)
+	say(`{"type":0,"messageId":"m3","to":"away","data":{}}`)
+	for i := range 100 {
+		say(fmt.Sprintf(`{"type":0,"messageId":"r%d","data":{"why":"code","code":"code%d"}}`, i, i))
+	}
+	f := func(name, want string) {
+		t.Helper()
+		if got := r.metric(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	f(`stratix_undelivered_total{reason="offline"}`, "3")
+	f(`stratix_errors_told_total{code="offline"}`, "3")
+	f(`stratix_errors_told_total{code="code5"}`, "1")
+	f(`stratix_errors_told_total{code="other"}`, "37") // 64 are counted one by one, on one shard
+}
+
+func TestEveryMetricSaysWhatItCounts(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": `pipeline { stage.disk {}, stage.ring {} }`}, gated)
+	page := r.get("http://" + r.AdminAddr().String() + "/metrics")
+	described, n := map[string]bool{}, 0
+	for line := range strings.Lines(page) {
+		words := strings.Fields(line)
+		if len(words) > 3 && words[1] == "HELP" {
+			described[words[2]] = true
+		}
+		if len(words) > 2 && words[1] == "TYPE" && strings.HasPrefix(words[2], "stratix_") {
+			if n++; !described[words[2]] {
+				t.Errorf("%s has no line of HELP", words[2])
+			}
+		}
+	}
+	if n < 60 {
+		t.Errorf("there are only %d metrics:\n%s", n, page)
+	}
 }

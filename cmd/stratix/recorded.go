@@ -45,17 +45,17 @@ func (f *recordedFlags) check() error {
 	return badVariable(f.ScriptEnv)
 }
 
-// inputs are the messages, oldest first.
-func (f *recordedFlags) inputs(ctx context.Context) ([]traffic.Input, error) {
+// inputs are the messages of one client, or of all for "", oldest first.
+func (f *recordedFlags) inputs(ctx context.Context, client string) ([]traffic.Input, error) {
 	if f.Data != "" {
-		return f.logged()
+		return f.logged(client)
 	}
 	query := url.Values{"limit": {strconv.Itoa(f.Messages)}}
 	if f.From > 0 {
 		query.Set("from", f.From.String())
 	}
-	if f.Client != "" {
-		query.Set("client", f.Client)
+	if client != "" {
+		query.Set("client", client)
 	}
 	resp, err := f.get(ctx, "/v1/traffic", query)
 	if err != nil {
@@ -78,7 +78,7 @@ func (f *recordedFlags) inputs(ctx context.Context) ([]traffic.Input, error) {
 
 // logged are the messages in the log. Their targets are those who were given
 // them.
-func (f *recordedFlags) logged() ([]traffic.Input, error) {
+func (f *recordedFlags) logged(client string) ([]traffic.Input, error) {
 	since := int64(0)
 	if f.From > 0 {
 		since = time.Now().Add(-f.From).UnixMilli()
@@ -90,7 +90,7 @@ func (f *recordedFlags) logged() ([]traffic.Input, error) {
 			return nil
 		}
 		l := &rec.Letter
-		if l.Time < since || f.Client != "" && l.From != f.Client {
+		if l.Time < since || client != "" && l.From != client {
 			return nil
 		}
 		names := make([]string, len(rec.Recipients))

@@ -1,16 +1,20 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core/rehearse"
 	"github.com/stratix-gateway/stratix/core/reload"
 	"github.com/stratix-gateway/stratix/core/shadow"
 	"github.com/stratix-gateway/stratix/core/traffic"
+	"github.com/stratix-gateway/stratix/lua"
 )
 
 type replayCmd struct {
@@ -30,7 +34,7 @@ shared state (stratix.kv) begins empty. A gateway records what --record-bytes ha
 Examples:
   stratix replay --from 10m --script new/
   stratix replay --client desk-1 --messages 20
-  stratix replay --id msg-001 --write-test >> scripts/routes/main_test.lua`
+  stratix replay --id msg-001 --write-test > msg_test.lua`
 }
 
 // Validate rejects what could only go wrong later.
@@ -58,7 +62,7 @@ func (c *replayCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	inputs, err := c.inputs(ctx)
+	inputs, err := c.inputs(ctx, "") // those of others leave state behind, too
 	if err != nil {
 		return err
 	}
@@ -70,8 +74,8 @@ func (c *replayCmd) Run() error {
 	var lastDecision rehearse.Decision
 	for i := range inputs {
 		in := &inputs[i]
-		d := side.Decide(in) // also of those that are not chosen: they leave state behind
-		if c.ID != "" && idOf(in) != c.ID {
+		d := side.Decide(in)
+		if c.ID != "" && idOf(in) != c.ID || c.Client != "" && in.From != c.Client {
 			continue
 		}
 		chosen++
@@ -88,12 +92,43 @@ func (c *replayCmd) Run() error {
 	}
 	switch {
 	case chosen == 0:
-		return fmt.Errorf("none of %d recorded messages has the messageId %q: they reach back to %s", len(inputs), c.ID, time.UnixMilli(inputs[0].Time).Format(time.DateTime))
+		return fmt.Errorf("none of %d recorded messages is %s: they reach back to %s", len(inputs), c.sought(), time.UnixMilli(inputs[0].Time).Format(time.DateTime))
 	case c.WriteTest:
-		_, err := os.Stdout.WriteString(luaTest(&last, &lastDecision))
-		return err
+		return c.writeTest(ctx, snap, luaTest(&last, &lastDecision))
 	case !c.JSON:
 		fmt.Printf("%d message(s), %d failed\n", chosen, failed)
+	}
+	return nil
+}
+
+// sought is what was asked for.
+func (c *replayCmd) sought() string {
+	switch {
+	case c.ID == "":
+		return fmt.Sprintf("of %q", c.Client)
+	case c.Client == "":
+		return fmt.Sprintf("of the messageId %q", c.ID)
+	}
+	return fmt.Sprintf("of %q with the messageId %q", c.Client, c.ID)
+}
+
+// writeTest prints a test, and says so if it does not pass alone.
+func (c *replayCmd) writeTest(ctx context.Context, snap reload.Snapshot, test string) error {
+	if _, err := os.Stdout.WriteString(test); err != nil {
+		return err
+	}
+	files := maps.Clone(snap.Files)
+	maps.DeleteFunc(files, func(name string, _ []byte) bool { return strings.HasSuffix(name, "_test.lua") })
+	files["replayed_test.lua"] = []byte(test)
+	results, err := lua.RunTests(ctx, lua.Sources(files), lua.TestOptions{Budget: c.Budget, ScriptEnv: c.ScriptEnv}, nil)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		if r.Outcome == lua.TestFailed {
+			return fmt.Errorf("the test does not pass alone: what was decided depends on what came before, such as stratix.kv or on_connect; "+
+				"let the test do that first\n%s", r.Text)
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ func TestCommandLine(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Deadline: time.Now().Add(patience),
 		Dir:      "testdata",
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"ready": awaitReady},
 		Setup: func(env *testscript.Env) error {
 			// A port that is free, and one that is taken until the script ends.
 			free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,4 +39,23 @@ func TestCommandLine(t *testing.T) {
 			return free.Close()
 		},
 	})
+}
+
+// awaitReady is the command "ready ADDRESS" of a script: a gateway that was
+// started in the background takes clients.
+func awaitReady(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ready ADDRESS")
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		resp, err := http.Get("http://" + args[0] + "/readyz")
+		if err != nil {
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	ts.Fatalf("no gateway at %s is ready", args[0])
 }

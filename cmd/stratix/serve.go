@@ -189,7 +189,7 @@ func (c *serveCmd) Run() error {
 	signal.Notify(hangup, syscall.SIGHUP) // from the first moment on it does not end the process
 	g, err := gateway.Open(opt)
 	if err != nil {
-		return err
+		return orInit(c.Scripts, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()

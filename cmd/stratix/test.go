@@ -24,7 +24,7 @@ type testCmd struct {
 	Budget     int    `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET"`
 	TestBudget int    `help:"Lua instructions for one test, without those of the scripts." default:"10000000"`
 
-	ScriptEnv []string `help:"Environment variables that scripts may read with stratix.env, by their names." placeholder:"NAME" env:"STRATIX_SCRIPT_ENV"`
+	ScriptEnv []string `help:"Environment variables that scripts may read with stratix.env, by their names; what they hold is never logged." placeholder:"NAME" env:"STRATIX_SCRIPT_ENV"`
 
 	match *regexp.Regexp
 }
@@ -47,7 +47,7 @@ Examples:
   stratix test
   stratix test --run orders -v
   stratix test --watch scripts/routes
-  stratix test --script-env ORDERS_URL,API_KEY
+  ORDERS_GROUP=orders stratix test --script-env ORDERS_GROUP
   stratix test --format junit /etc/stratix/routes > report.xml`
 }
 
@@ -58,21 +58,19 @@ func (c *testCmd) Validate() (err error) {
 		return errors.New("--budget must be positive")
 	case c.TestBudget <= 0:
 		return errors.New("--test-budget must be positive")
-	case badVariable(c.ScriptEnv) != nil:
-		return badVariable(c.ScriptEnv)
 	case c.Watch && c.Format != "text":
 		return errors.New("--watch prints text only: leave --format out")
 	}
 	if c.match, err = regexp.Compile(c.Match); err != nil {
 		return fmt.Errorf("--run: %w", err)
 	}
-	return nil
+	return badVariable(c.ScriptEnv)
 }
 
 func (c *testCmd) Run() error {
 	snap, err := reload.Read(c.Dir)
 	if err != nil {
-		return err
+		return orInit(c.Dir, err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -89,7 +87,7 @@ func (c *testCmd) once(ctx context.Context, snap reload.Snapshot, w io.Writer) e
 		lua.TestOptions{Budget: c.Budget, TestBudget: c.TestBudget, ScriptEnv: c.ScriptEnv, Run: c.match}, report.each)
 	if err != nil {
 		report.broken(err)
-		return err
+		return orInit(c.Dir, err)
 	}
 	if len(results) == 0 {
 		if c.Match != "" {

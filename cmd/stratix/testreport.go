@@ -35,8 +35,8 @@ func (c *testCmd) report(w io.Writer) testReport {
 		began := time.Now()
 		r.each = func(result lua.TestResult) { c.text(w, &result) }
 		r.end = func(results []lua.TestResult) error {
-			fmt.Fprintf(w, "%d tests: %d ok, %d failed, %d skipped, in %v\n", len(results), count(results, lua.TestPassed),
-				count(results, lua.TestFailed), count(results, lua.TestSkipped), time.Since(began).Round(time.Millisecond))
+			fmt.Fprintf(w, "%d tests: %d ok, %d failed, %d skipped, in %v%s\n", len(results), count(results, lua.TestPassed),
+				count(results, lua.TestFailed), count(results, lua.TestSkipped), time.Since(began).Round(time.Millisecond), c.cost(results))
 			return nil
 		}
 		r.none = func(dir string) { fmt.Fprintf(w, noTests, dir) }
@@ -44,8 +44,20 @@ func (c *testCmd) report(w io.Writer) testReport {
 	return r
 }
 
+// cost says what the dearest message of the tests took; "" if none took anything.
+func (c *testCmd) cost(results []lua.TestResult) string {
+	most := 0
+	for _, r := range results {
+		most = max(most, r.MessageInstructions)
+	}
+	if most == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; a message took at most %d of %d instructions", most, c.Budget)
+}
+
 // noTests is what a folder without tests is answered; %s is the folder.
-const noTests = `%s has no tests. A test is a function test_* in a file *_test.lua, such as main_test.lua:
+const noTests = `%s has no tests. A test is a global function test_* in a file *_test.lua, such as main_test.lua:
 
   function test_a_message_goes_where_its_sender_says(t)
     local b = t:connect("b")

@@ -52,9 +52,12 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 		counter(fmt.Sprintf("stratix_verdicts_total{verdict=%q}", l.label), l.value)
 	}
 	for _, l := range []labelled{
-		{"offline", sum.Offline}, {"overflow", sum.Overflow}, {"drop_oldest", sum.Dropped},
+		{"offline", sum.Offline}, {"overflow", sum.Overflow}, {"storage", sum.Unstored}, {"drop_oldest", sum.Dropped},
 	} {
 		counter(fmt.Sprintf("stratix_undelivered_total{reason=%q}", l.label), l.value)
+	}
+	for _, code := range sortedKeys(sum.Told) {
+		counter(fmt.Sprintf("stratix_errors_told_total{code=%q}", code), sum.Told[code])
 	}
 	counter("stratix_held_total", sum.Held)
 	counter("stratix_panics_total", sum.Panics)

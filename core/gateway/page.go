@@ -30,7 +30,7 @@ func newPage() *page { return &page{byName: map[string]*family{}} }
 func (p *page) family(name, kind string) *bytes.Buffer {
 	f := p.byName[name]
 	if f == nil {
-		f = &family{name: name, kind: kind}
+		f = &family{name: name, kind: kind, help: helpTexts[name]}
 		p.byName[name] = f
 		p.order = append(p.order, f)
 	}

@@ -124,6 +124,19 @@ func lapsed(s *shard.Stats) (n uint64) {
 	return n
 }
 
+// told counts the errors that senders were told.
+func told(s *shard.Stats) (n uint64) {
+	for _, c := range s.Told {
+		n += c
+	}
+	return n
+}
+
+// undelivered counts what did not reach somebody, at once or later.
+func undelivered(s *shard.Stats) uint64 {
+	return s.Offline + s.Overflow + s.Unstored + s.Dropped + s.NoRoute
+}
+
 // summarize writes one line a period, for the people who read the log at night.
 func (g *Gateway) summarize(ctx context.Context) {
 	if g.opt.Summary <= 0 {
@@ -145,8 +158,9 @@ func (g *Gateway) summarize(ctx context.Context) {
 		attrs := []any{
 			"connections", sum.Connections,
 			"in_per_s", rate(sum.In, last.In), "out_per_s", rate(sum.Out, last.Out),
-			"errors", (sum.Failed + sum.Malformed + sum.Panics) - (last.Failed + last.Malformed + last.Panics),
-			"undelivered", (sum.Offline + sum.Overflow + sum.Dropped + sum.NoRoute) - (last.Offline + last.Overflow + last.Dropped + last.NoRoute),
+			"errors", (sum.Failed + sum.Malformed + sum.Panics + sum.HookErrors) - (last.Failed + last.Malformed + last.Panics + last.HookErrors),
+			"told_errors", told(&sum) - told(&last),
+			"undelivered", undelivered(&sum) - undelivered(&last),
 			"queued", sum.QueuedBytes, "pending", sum.Pending, "oldest", sum.Oldest.Round(time.Second).String(), "generation", sc.generation,
 		}
 		if gaps := lapsed(&sum) - lapsed(&last); gaps > 0 {

@@ -32,6 +32,8 @@ type committer struct {
 	buf      []byte // of one commit
 	syncedAt time.Time
 	tight    bool      // there was no room: nothing is retained that is not needed
+	said     time.Time // when it was logged that nothing can be written
+	unsaid   time.Time // likewise, the last time that it was followed by the end of that
 	probed   time.Time // when a full disk was looked at
 	retainAt time.Time // when to look at retention again; zero for not before something happens
 	released uint32    // as of the last look, like looked and sealed
@@ -165,7 +167,7 @@ func (j *Journal) write(batches *Batch, size int64, frees bool) error {
 		return nil
 	}
 	if e := j.open(size, frees); e != nil {
-		return errors.Join(err, e)
+		return fmt.Errorf("%w; %w", err, e)
 	}
 	return j.put(batches)
 }

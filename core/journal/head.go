@@ -56,7 +56,7 @@ func (j *Journal) open(size int64, frees bool) error {
 		if gone == nil && isFull(err) && frees {
 			full := err
 			if file, room, err = j.fromReserve(s, least); err != nil {
-				err = errors.Join(full, err)
+				err = fmt.Errorf("%w; %w", full, err)
 				gone = j.giveUp(file, s)
 			}
 		}
@@ -137,7 +137,7 @@ func (j *Journal) append(b []byte) error {
 	err = j.failed(fmt.Errorf("write segment %08d: %w", h.number, err))
 	if e := h.file.Truncate(h.good); e != nil {
 		j.settle(true)
-		return errors.Join(err, e)
+		return fmt.Errorf("%w; %w", err, e)
 	}
 	_ = h.file.Allocate(h.room) // without it, writes ask for room themselves
 	return err

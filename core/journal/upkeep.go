@@ -128,10 +128,16 @@ func refusal(err error) error {
 	return fmt.Errorf("journal: %w: %w", ErrFailed, err)
 }
 
+// sayEvery is how often a log that fails and works by turns says so.
+const sayEvery = 10 * time.Second
+
 // refused notes that nothing could be committed. It logs the first time.
 func (j *Journal) refused(err error) {
 	j.mu.Lock()
-	first := !j.stats.Failing
+	first := !j.stats.Failing && time.Since(j.c.said) >= sayEvery
+	if first {
+		j.c.said = time.Now()
+	}
 	j.stats.Failing, j.stats.Full = true, j.stats.Full || isFull(err)
 	j.stats.LastError, j.stats.LastErrorAt = err.Error(), time.Now()
 	j.mu.Unlock()
@@ -171,7 +177,8 @@ func (j *Journal) account(batches *Batch, err error, began time.Time) {
 		}
 	}
 	j.mu.Unlock()
-	if recovered {
+	if recovered && j.c.said != j.c.unsaid {
+		j.c.unsaid = j.c.said
 		j.log.Info("the log can be written again", "dir", j.dir)
 	}
 }

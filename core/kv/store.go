@@ -231,6 +231,13 @@ func expiry(ttl, now int64) int64 {
 	return now + ttl
 }
 
+// Fill takes all the room that is left, so that a test can see what comes then. What is
+// deleted or expires makes room again.
+func (s *Store) Fill() {
+	s.entries.Store(int64(s.limits.Entries))
+	s.bytes.Store(int64(s.limits.Bytes))
+}
+
 // grow reserves room, or gives it back, and reports whether there was enough.
 func (s *Store) grow(entries, bytes int) bool {
 	if s.entries.Add(int64(entries)) > int64(s.limits.Entries) && entries > 0 {

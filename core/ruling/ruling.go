@@ -81,7 +81,8 @@ type Reader struct {
 }
 
 // Targets says where a message goes that its pipeline has accepted: where that
-// routed it, else where its sender wants it, as far as the policy of p allows.
+// routed it, else (or beside that, with Effects.Own) where its sender wants it, as
+// far as the policy of p allows.
 // There are none for a message to the gateway itself: it has replies, joins or
 // leaves. Names alias m.
 func (r *Reader) Targets(m *core.Message, p *core.Program) ([]core.Target, *Refusal) {
@@ -90,7 +91,7 @@ func (r *Reader) Targets(m *core.Message, p *core.Program) ([]core.Target, *Refu
 	if len(targets) > core.MaxTargets {
 		return nil, tooManyTargets
 	}
-	if !e.Routed() && m.To != nil {
+	if m.To != nil && (e.Own || !e.Routed()) {
 		var fault *wire.Fault
 		targets, r.names, fault = wire.ParseTargets(m.To, r.own[:0], r.names[:0])
 		r.own = targets[:0]
@@ -99,6 +100,13 @@ func (r *Reader) Targets(m *core.Message, p *core.Program) ([]core.Target, *Refu
 		}
 		if refused := r.forbids(m, p, targets); refused != nil {
 			return nil, refused
+		}
+		if e.Own {
+			targets = append(targets, e.Targets...)
+			r.own = targets[:0]
+		}
+		if len(targets) > core.MaxTargets {
+			return nil, tooManyTargets
 		}
 	}
 	return targets, nil

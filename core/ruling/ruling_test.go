@@ -66,6 +66,36 @@ func TestTargetsAreThoseOfThePipelineOrElseTheSenders(t *testing.T) {
 	f(`"no"`, nil, 0, "[{client no}]")
 }
 
+func TestTheSendersTargetsCanStayBesideThoseOfThePipeline(t *testing.T) {
+	var r ruling.Reader
+	p := &core.Program{Hooks: policy{}, HasPolicy: true}
+	f := func(to string, routed []core.Target, want string) {
+		t.Helper()
+		m := coretest.Message("a", "1")
+		if to != "" {
+			m.To = []byte(to)
+		}
+		m.Effects.Targets, m.Effects.Own = routed, true
+		targets, refusal := r.Targets(m, p)
+		got := fmt.Sprint(targets)
+		if refusal != nil {
+			got = refusal.Code + ": " + refusal.Text
+		}
+		if got != want {
+			t.Errorf("to %s, and %v: got %s, want %s", to, routed, got, want)
+		}
+	}
+	desk := []core.Target{{Kind: core.ToClient, Name: "desk"}}
+	f(`"b"`, desk, "[{client b} {client desk}]")
+	f(`["b","c"]`, desk, "[{client b} {client c} {client desk}]")
+	f(`"b"`, nil, "[{client b}]")
+	f("", desk, "[{client desk}]")
+	f(`["b","no"]`, desk, "forbidden: not this one") // the policy is asked all the same
+	f(`[7]`, desk, `bad_message: to must be a ClientID, a list of them, {"prefix":"..."} or {"group":"..."}`)
+	f(`"b"`, slices.Repeat(desk, core.MaxTargets), "limit: a message may have 1024 targets")
+	f(`"b"`, slices.Repeat(desk, core.MaxTargets-1), fmt.Sprint(append([]core.Target{{Kind: core.ToClient, Name: "b"}}, slices.Repeat(desk, core.MaxTargets-1)...)))
+}
+
 func TestAPolicyIsAskedAboutJoinsOnly(t *testing.T) {
 	var r ruling.Reader
 	p := &core.Program{Hooks: policy{}, HasPolicy: true}
@@ -95,6 +125,12 @@ func TestARulingCostsNoAllocation(t *testing.T) {
 	coretest.AllocCeiling(t, 0, func() {
 		if _, refusal := r.Targets(m, p); refusal != nil {
 			t.Fatal(refusal.Text)
+		}
+	})
+	m.Effects.Own, m.Effects.Targets = true, []core.Target{{Kind: core.ToGroup, Name: "audit"}}
+	coretest.AllocCeiling(t, 0, func() {
+		if targets, _ := r.Targets(m, p); len(targets) != 3 {
+			t.Fatal(targets)
 		}
 	})
 }

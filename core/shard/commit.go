@@ -120,8 +120,10 @@ func (s *Shard) submit() {
 	switch {
 	case s.flying != nil:
 		return
+	case s.relief.full && len(f.waits) == 0:
+		return // it would be refused
 	case len(f.waits) > 0 || len(f.moves) > 0 || f.soon:
-	case len(f.lazy) == 0 && (len(s.settled) == 0 || s.relief.full):
+	case len(f.lazy) == 0 && len(s.settled) == 0:
 		return
 	case len(f.lazy) < lazyBytes && s.lastCommit == s.wheel.now && !s.stopped:
 		return

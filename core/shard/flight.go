@@ -89,7 +89,11 @@ func (s *Shard) report(slot uint32, c wire.Counts, kept stored, why fault) {
 	f.counts.Offline += c.Offline
 	f.counts.Refused += c.Refused
 	s.count.Offline += uint64(c.Offline)
-	s.count.Overflow += uint64(c.Refused)
+	if why == faultStorage || why == faultDisk {
+		s.count.Unstored += uint64(c.Refused)
+	} else {
+		s.count.Overflow += uint64(c.Refused)
+	}
 	if f.shards--; f.shards > 0 {
 		return
 	}
@@ -146,6 +150,9 @@ func (s *Shard) answer(f *flight) {
 		code, text = f.fault.answer()
 	default:
 		code, text = ruling.Offline.Code, ruling.Offline.Text
+		if n.Offline == 0 {
+			s.count.Offline++ // a group or a prefix in which nobody is
+		}
 	}
 	if f.letter && code != "" {
 		s.count.LettersLost++

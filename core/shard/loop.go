@@ -188,6 +188,7 @@ func (s *Shard) advance(now time.Time) {
 		s.thinBlanks()
 		s.thinPosts()
 		s.recorder.Tick()
+		s.traceTick()
 		s.seen.expire(s.seconds())
 		if s.draining != nil {
 			s.stepDrain()

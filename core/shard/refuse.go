@@ -7,6 +7,9 @@ import (
 	"github.com/stratix-gateway/stratix/core/journal"
 )
 
+// refusalEvery is how often it is logged that messages are refused, in ticks.
+const refusalEvery = 60 * second
+
 // refuseAll takes back what waited for f, and all that was given since: their
 // seqs are given to others. Nobody has seen them.
 func (s *Shard) refuseAll(f *commit) {
@@ -15,8 +18,11 @@ func (s *Shard) refuseAll(f *commit) {
 		why = faultDisk
 	}
 	s.count.CommitsFailed++
+	if refused := len(f.waits)+len(s.filling.waits) > 0; refused && (!s.failing || s.wheel.now-s.refusedAt >= refusalEvery) {
+		s.refusedAt = s.wheel.now
+		s.complain("messages are refused: the log cannot be written", "error", f.Err)
+	}
 	s.failing = true
-	s.complain("messages are refused: the log cannot be written", "error", f.Err)
 	for _, b := range f.acked {
 		s.owe(b)
 	}

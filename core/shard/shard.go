@@ -80,7 +80,8 @@ type Shard struct {
 	wheel    wheel
 	flights  flights
 	count    Counts
-	untraced int // messages until the next that may get a trace; below 1 for none
+	told     map[string]uint64 // errors that senders were told, by code
+	untraced int               // messages until the next that may get a trace; below 1 for none
 	tracer   tracer
 	program  *core.Program
 	canary   canary
@@ -113,6 +114,7 @@ type Shard struct {
 	needed                 atomic.Uint32 // the oldest segment that the shard needs
 	lastCommit             uint32        // tick
 	failing                bool          // the last commit failed
+	refusedAt              uint32        // tick at which it was logged that messages are refused
 	relief                 relief
 	safe                   stored // how well what the log has is kept, as of the last commit
 
@@ -222,6 +224,7 @@ func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *c
 		seen:    newSeen(opt.SeenMessages, opt.SeenAge),
 		seeds:   newKeySeeds(),
 		lates:   map[uint32]lateNote{},
+		told:    map[string]uint64{},
 		senders: senders{byName: map[string]uint32{}},
 		random:  rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		filling: &commit{number: 1}, spare: &commit{},

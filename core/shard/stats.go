@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -21,7 +22,7 @@ type Counts struct {
 	Accepted, Filtered, Rejected uint64 // messages by what became of them
 	Failed, Forbidden, Malformed uint64
 	NoRoute                      uint64
-	Offline, Overflow            uint64 // deliveries, one a recipient, that failed at once
+	Offline, Overflow, Unstored  uint64 // deliveries, one a recipient, that failed at once; a group of nobody is one
 	Dropped                      uint64 // deliveries taken out of full queues later
 	Held                         uint64 // held by a stage
 	Answers, AnswersMissed       uint64 // replies of upstreams that clients got, and that nobody was there for
@@ -62,6 +63,7 @@ type Stats struct {
 	Generation  uint32
 	Stages      map[string]core.Tally // by metric label, over all generations
 	Script      core.ScriptTally      // over all generations
+	Told        map[string]uint64     // errors that senders were told, by code
 	TurnTime    time.Duration         // spent in turns
 	TurnLengths [turnBuckets]uint64
 }
@@ -80,6 +82,7 @@ func (s *Shard) stats() Stats {
 		Oldest:      s.oldestAge(),
 		Generation:  s.program.Generation,
 		Stages:      map[string]core.Tally{},
+		Told:        maps.Clone(s.told),
 		Script:      s.pastScript,
 		TurnTime:    s.turnTime,
 		TurnLengths: s.turnLengths,
@@ -128,6 +131,12 @@ func (st *Stats) Add(other *Stats) {
 	st.TraceBytes += other.TraceBytes
 	st.Oldest = max(st.Oldest, other.Oldest)
 	st.Generation = max(st.Generation, other.Generation)
+	for code, n := range other.Told {
+		if st.Told == nil {
+			st.Told = map[string]uint64{}
+		}
+		st.Told[code] += n
+	}
 	for name, t := range other.Stages {
 		sum := st.Stages[name]
 		addTally(&sum, &t)
@@ -197,6 +206,7 @@ func (c *Counts) add(o *Counts) {
 	c.NoRoute += o.NoRoute
 	c.Offline += o.Offline
 	c.Overflow += o.Overflow
+	c.Unstored += o.Unstored
 	c.Dropped += o.Dropped
 	c.Held += o.Held
 	c.Answers += o.Answers

@@ -19,6 +19,7 @@ type tracer struct {
 	sampled *trace.Ring
 	ended   *trace.Ring // of those that came to nothing and were not sampled
 	last    uint64      // number
+	easy    int         // so many more of this tick are sampled anyhow
 	tick    uint32      // in which ...
 	spared  int         // ... so many more may be kept of these
 	random  *rand.Rand
@@ -67,10 +68,32 @@ func newTracer(opt *Options, random *rand.Rand) tracer {
 // interval is how many messages pass until the next that is sampled: a random
 // number, so that no rhythm of the clients hides one of them.
 func (t *tracer) interval() int {
+	if t.easy > 0 {
+		t.easy--
+		return 1
+	}
 	if t.every <= 1 {
 		return t.every
 	}
 	return 1 + t.random.IntN(2*t.every-1)
+}
+
+// easyShare is how many messages of a tick are sampled in any case, times the
+// rate: while there are few, all leave a trace.
+const easyShare = 25 * 64
+
+// traceTick begins the next tick.
+func (s *Shard) traceTick() {
+	t := &s.tracer
+	if t.every <= 1 || easyShare/t.every == 0 {
+		return
+	}
+	t.easy = easyShare / t.every
+	if t.open == 0 {
+		s.untraced = 1
+	} else {
+		t.until = 1
+	}
 }
 
 // sample gives m a trace, if it is sampled or a tail may want it. It is called

@@ -3,6 +3,7 @@ package shard
 import (
 	"github.com/stratix-gateway/stratix/core/frame"
 	"github.com/stratix-gateway/stratix/core/wire"
+	"strings"
 )
 
 const (
@@ -64,8 +65,24 @@ func (s *Shard) send(c *session, text []byte) {
 
 // sendError queues a type 2 frame.
 func (s *Shard) sendError(c *session, id []byte, code, text string) {
+	s.countTold(code)
 	s.text = wire.AppendError(s.text[:0], id, code, text)
 	s.send(c, s.text)
+}
+
+// maxCodes bounds the codes that are counted one by one: scripts choose some.
+const maxCodes = 64
+
+// countTold counts an error that a sender is told.
+func (s *Shard) countTold(code string) {
+	if _, known := s.told[code]; !known {
+		if len(s.told) >= maxCodes {
+			code = "other"
+		} else {
+			code = strings.Clone(code)
+		}
+	}
+	s.told[code]++
 }
 
 // flush writes once to every connection that has something to get.

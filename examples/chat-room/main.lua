@@ -14,6 +14,9 @@ pipeline {
     if type(room) ~= "string" or not rooms.admits(room, msg:from()) then
       return msg:reject("not_a_member", "you cannot post in this room")
     end
+    if type(msg:get("data.text")) ~= "string" then
+      return msg:reject("no_text", "data.text must be a string")
+    end
     msg:set("data.room", room)
     msg:to_group(room)
   end,

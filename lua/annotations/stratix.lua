@@ -56,8 +56,8 @@ function upstream(name) end
 ---
 ---Without a routing verb (to, to_prefix, to_group, to_sender, to_upstream, reply) a message
 ---goes where its sender addressed it; the first routing verb replaces that, and
----further ones add. Nothing happens before the whole pipeline has accepted the
----message.
+---further ones add. With to_own they all add. Nothing happens before the whole
+---pipeline has accepted the message.
 ---@class Message
 local msg = {}
 
@@ -150,6 +150,11 @@ function msg:to_sender() end
 ---"upstream_full". A name that is written out is checked when the scripts load.
 ---@param name string of an upstream that the scripts name
 function msg:to_upstream(name) end
+
+---Keeps the recipients that the sender has named, as far as on_policy allows
+---them: routing verbs before and after it add to them. Without a `to` it does
+---nothing.
+function msg:to_own() end
 
 ---Answers the sender with a message of its own.
 ---@param value Json

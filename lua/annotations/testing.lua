@@ -67,6 +67,10 @@ function t:at(time) end
 ---@return integer
 function t:now() end
 
+---Fills stratix.kv: from now on set, add and incr return nil and "full" for a key
+---that has no value, until something is deleted or expires.
+function t:fill_kv() end
+
 ---Both are equal; tables down to their last field.
 ---@param got any
 ---@param want any

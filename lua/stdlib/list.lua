@@ -1,7 +1,11 @@
---- Functions on lists. They leave the lists that they are given alone.
+---Functions on lists, for require "list". They leave the lists that they are given alone.
 local list = {}
 
---- The results of f(item, index) for every item.
+---The results of f(item, index) for every item.
+---@generic T, U
+---@param items T[]
+---@param f fun(item: T, index: integer): U
+---@return U[]
 function list.map(items, f)
   local out = {}
   for i, item in ipairs(items) do
@@ -10,7 +14,11 @@ function list.map(items, f)
   return out
 end
 
---- The items for which keep(item, index) is true.
+---The items for which keep(item, index) is true.
+---@generic T
+---@param items T[]
+---@param keep fun(item: T, index: integer): any
+---@return T[]
 function list.filter(items, keep)
   local out = {}
   for i, item in ipairs(items) do
@@ -21,7 +29,10 @@ function list.filter(items, keep)
   return out
 end
 
---- Whether one of the items equals wanted.
+---Whether one of the items equals wanted.
+---@param items any[]
+---@param wanted any
+---@return boolean
 function list.contains(items, wanted)
   for _, item in ipairs(items) do
     if item == wanted then
@@ -31,7 +42,10 @@ function list.contains(items, wanted)
   return false
 end
 
---- The keys of a table. Their order is not defined.
+---The keys of a table. Their order is not defined.
+---@generic K
+---@param t table<K, any>
+---@return K[]
 function list.keys(t)
   local out = {}
   for key in pairs(t) do

@@ -103,7 +103,7 @@ func (s *stage) Handle(m *core.Message) (core.Verdict, error) {
 	if s.override {
 		clear(e.Targets)
 		clear(e.Replies)
-		e.Targets, e.Replies = e.Targets[:0], e.Replies[:0]
+		e.Targets, e.Replies, e.Own = e.Targets[:0], e.Replies[:0], false
 	}
 	e.Targets = append(e.Targets, s.index[at].targets...)
 	return core.Next, nil

@@ -39,6 +39,9 @@ func show(e core.Effects) string {
 	for _, r := range e.Replies {
 		out = append(out, "reply:"+string(r))
 	}
+	if e.Own {
+		out = append(out, "own")
+	}
 	return strings.Join(out, " ")
 }
 
@@ -110,6 +113,11 @@ func TestRoutedMessagesAreLeftAloneUnlessOverridden(t *testing.T) {
 	reply := func() core.Effects { return core.Effects{Replies: [][]byte{[]byte(`"pong"`)}} }
 	joined := func() core.Effects { return core.Effects{Joins: []string{"g"}} }
 
+	own := func() core.Effects { return core.Effects{Own: true} }
+
+	f(true, "client-1", `"bob"`, own, "sender:")
+	f(true, "nobody", `"bob"`, own, "own")
+	f(false, "client-1", `"bob"`, own, "own")
 	f(false, "client-1", ``, none, "sender:")
 	f(false, "client-1", ``, joined, "sender:")
 	f(false, "client-1", `"bob"`, none, "")

@@ -136,12 +136,13 @@ test('a save routes the next message anew, a broken one nobody notices, and the 
   assert.deepEqual(await first.next(), { ...says.awayAck, status: 'delivered' }); // it is there this time
 
   const script = await gateway.read('main.lua');
-  const uncommented = script.replace('-- msg:to_prefix("client-")', 'msg:to_prefix("client-")');
+  const uncommented = script.replace(/-- (if .*msg:to_prefix\("client-"\))/, '$1');
   assert.notEqual(uncommented, script, 'the line that the README says to uncomment');
   assert.equal((await gateway.save('main.lua', uncommented)).msg, 'scripts are live');
 
-  second.type('{"type":0,"messageId":"msg-003","data":"Hello all"}');
-  const toBoth = { type: 0, from: 'client-456', messageId: 'msg-003', data: 'Hello all' };
+  const toAll = (await readFile(new URL('../../README.md', import.meta.url), 'utf8')).match(/`(\{"type":0,"messageId":"msg-003".*?)`/)[1];
+  second.type(toAll);
+  const toBoth = { type: 0, from: 'client-456', messageId: 'msg-003', data: JSON.parse(toAll).data };
   assert.deepEqual(await first.next(), { ...toBoth, seq: 2 });
   assert.deepEqual(await second.next(), { ...toBoth, seq: 2 });
   assert.deepEqual(await second.next(), { type: 1, messageId: 'msg-003', stored: 'disk', status: 'delivered', delivered: 2 });
@@ -149,9 +150,9 @@ test('a save routes the next message anew, a broken one nobody notices, and the 
   const broken = await gateway.save('main.lua', `${uncommented}\nend`);
   assert.equal(broken.msg, 'scripts rejected: what is live stays');
   assert.match(broken.problem, /^main\.lua:\d+: /);
-  first.type('{"type":0,"data":"noticed nothing"}');
-  assert.equal((await second.next()).data, 'noticed nothing');
-  assert.equal((await first.next()).data, 'noticed nothing');
+  first.type('{"type":0,"data":{"all":true,"text":"noticed nothing"}}');
+  assert.equal((await second.next()).data.text, 'noticed nothing');
+  assert.equal((await first.next()).data.text, 'noticed nothing');
 
   const addresses = { ':8080': gateway.listen, ':8081': gateway.admin };
   for (const [port, url] of says.curl) {

@@ -13,7 +13,7 @@ pipeline {
     if msg:get("data.urgent") then
       msg:priority(9)
     end
-    -- msg:to_prefix("client-")  -- everyone whose ClientID begins with client-
+    -- if msg:get("data.all") then msg:to_prefix("client-") end -- everyone whose ClientID begins with client-
   end,
 
   -- A built-in stage. A message that names its own `to` goes there; the others
