@@ -36,7 +36,10 @@ func (p *Program) Upstream(name string) *Upstream {
 type Toll struct {
 	Messages uint64 // that it has decided on
 	Failed   uint64 // of these: a stage failed
-	Errors   uint64 // Lua functions that failed, hooks included
+	Errors   uint64 // calls of Lua functions that failed, hooks included ...
+	Calls    uint64 // ... and how many there were
+	Connects uint64 // of on_connect
+	Unmet    uint64 // of these: it failed
 	// Weights counts the messages by their Lua instructions: Weights[i] took less
 	// than 2^i, and at least half of that.
 	Weights [weights]uint64
@@ -58,6 +61,9 @@ func (t *Toll) Add(o *Toll) {
 	t.Messages += o.Messages
 	t.Failed += o.Failed
 	t.Errors += o.Errors
+	t.Calls += o.Calls
+	t.Connects += o.Connects
+	t.Unmet += o.Unmet
 	for i, n := range o.Weights {
 		t.Weights[i] += n
 	}

@@ -3,6 +3,7 @@ package lua
 import (
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
@@ -45,6 +46,7 @@ type budget struct {
 	began   time.Time     // the first look at the clock in this call
 	late    bool          // maxTime is over
 	spent   chan struct{} // closed
+	stopped *atomic.Bool  // somebody ends the call from outside; nil where nobody does
 	// due is the instruction of this call at which the next sample is taken;
 	// neverDue while nothing is sampled, and then this costs nothing: only a refill
 	// looks at it.
@@ -121,6 +123,11 @@ func (b *budget) refill() bool {
 	if now := time.Now(); b.began.IsZero() {
 		b.began = now
 	} else if now.Sub(b.began) > b.maxTime {
+		b.late = true
+		b.slice, b.rest = -1, 0
+		return false
+	}
+	if b.stopped != nil && b.stopped.Load() {
 		b.late = true
 		b.slice, b.rest = -1, 0
 		return false

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
@@ -20,6 +21,8 @@ type testCase struct {
 	log   testLog
 	world *rehearse.World
 	in    *instance // the test's VM; the scripts have another
+	// stopped ends the test when it is set; nil where nobody does.
+	stopped *atomic.Bool
 
 	clientType, resultType *glua.LTable // metatables
 	clients                map[*rehearse.Client]*glua.LUserData
@@ -82,6 +85,7 @@ func (c *testCase) instance() *instance {
 		Now: c.load.now, Random: c.load.random(0),
 	})
 	v.callTime, v.loadTime = most, most
+	v.budget.stopped = c.stopped
 	c.clientType = in.objectWithFields("field of a client", c.clientVerbs(), c.clientField, clientFields)
 	c.resultType = in.objectWithFields("field of a result", nil, c.resultField, resultFields)
 	return in

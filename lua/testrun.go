@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -69,7 +70,7 @@ type TestResult struct {
 // RunTests runs the tests in a scripts folder, in the order of their files and
 // lines, and gives each result to each as well (nil is allowed). A test file that
 // does not compile is a failed result of its own. The error is Problems if the
-// scripts do not load, or that of ctx, which is asked between two tests.
+// scripts do not load, or that of ctx, which ends the test under way too.
 func RunTests(ctx context.Context, src Sources, opt TestOptions, each func(TestResult)) ([]TestResult, error) {
 	l := &load{src: src}
 	if err := l.compile(); err != nil {
@@ -79,6 +80,8 @@ func RunTests(ctx context.Context, src Sources, opt TestOptions, each func(TestR
 	if err := newTestCase(l, &opt).open(); err != nil {
 		return nil, err
 	}
+	stopped := new(atomic.Bool)
+	defer context.AfterFunc(ctx, func() { stopped.Store(true) })()
 	var results []TestResult
 	add := func(r TestResult) {
 		results = append(results, r)
@@ -101,7 +104,13 @@ func RunTests(ctx context.Context, src Sources, opt TestOptions, each func(TestR
 			if err := ctx.Err(); err != nil {
 				return results, err
 			}
-			add(newTestCase(l, &opt).run(chunk, name))
+			c := newTestCase(l, &opt)
+			c.stopped = stopped
+			r := c.run(chunk, name)
+			if err := ctx.Err(); err != nil {
+				return results, err
+			}
+			add(r)
 		}
 	}
 	return results, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -319,5 +320,18 @@ func TestATestCanMoveItsClockAsFarAsItMay(t *testing.T) {
 	}, TestOptions{}, nil)
 	if err != nil || results[0].Outcome != TestPassed {
 		t.Errorf("%v, %+v", err, results)
+	}
+}
+
+func TestATestUnderWayEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	src := Sources{
+		"main.lua":      []byte("pipeline {}"),
+		"main_test.lua": []byte("function test_it(t)\n  t:log('begun')\n  local n = 0\n  while true do n = n + 1 end\nend\nfunction test_next(t) end\n"),
+	}
+	time.AfterFunc(10*time.Millisecond, cancel)
+	results, err := RunTests(ctx, src, TestOptions{TestBudget: math.MaxInt / 2, Time: time.Hour}, nil)
+	if !errors.Is(err, context.Canceled) || len(results) != 0 {
+		t.Errorf("got %+v, %v", results, err)
 	}
 }

@@ -113,7 +113,9 @@ if $install; then
     echo "installing ${packages[*]}"
     system "${packages[@]}"
   fi
-  (cd scripts/e2e && npm ci --no-audit --no-fund)
+  for folder in scripts/e2e examples/electron; do
+    (cd "$folder" && npm ci --no-audit --no-fund)
+  done
 fi
 
 lint=
@@ -197,6 +199,32 @@ else
   fi
   section "the binary with other clients"
   node --test --test-timeout=120000 --test-reporter=spec "${tests[@]}"
+fi
+
+electron=examples/electron
+if [[ ! -d $electron/node_modules ]]; then
+  skip "the TypeScript client: $electron/node_modules is not there, and --no-install"
+else
+  tests=()
+  for file in "$electron"/test/*.test.js; do
+    if $quick && [[ $file == */browser.test.js || $file == */app.test.js ]]; then continue; fi
+    tests+=("$file")
+  done
+  display=(env)
+  if $quick; then
+    skip "the TypeScript client and its app in a browser: --quick"
+  elif [[ -z ${ELECTRON:-} && ! -d $electron/node_modules/electron/dist ]]; then
+    skip "the app in the real Electron: its binary is not there; npx install-electron in $electron, which downloads it"
+  elif [[ -n ${DISPLAY:-} ]]; then
+    :
+  elif has xvfb-run; then
+    display=(xvfb-run -a)
+  else
+    skip "the app in the real Electron: there is no display; apt-get install xvfb"
+  fi
+  section "the TypeScript client and its Electron app"
+  npm run --silent --prefix "$electron" build
+  "${display[@]}" node --test --test-timeout=120000 --test-reporter=spec "${tests[@]}"
 fi
 
 close

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/stratix-gateway/stratix/core/reload"
 	"github.com/stratix-gateway/stratix/core/shadow"
@@ -73,15 +74,21 @@ func (c *diffCmd) Run() error {
 			return err
 		}
 	} else {
-		for i, line := range r.Lines() {
-			if i > 0 {
-				line = "  " + line
-			}
-			fmt.Println(line)
-		}
+		fmt.Println(strings.Join(diffLines(r), "\n"))
 	}
 	if r.NewErrors > 0 {
 		return fmt.Errorf("%s fails on %d message(s) that the live scripts do not fail on", c.Dir, r.NewErrors)
 	}
 	return nil
+}
+
+// diffLines is the report for a person.
+func diffLines(r *shadow.Report) []string {
+	lines := r.Lines()
+	for i, line := range lines {
+		if lines[i] = visible(line); i > 0 {
+			lines[i] = "  " + lines[i]
+		}
+	}
+	return lines
 }

@@ -34,7 +34,7 @@ func writeTraces(out io.Writer, e *gateway.Explanation) error {
 // writeTrace prints one trace: its message, a line for each stage, the end.
 func writeTrace(out io.Writer, t *trace.Trace) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+	row := rows(w)
 	row("message", "%s from %s at %s", orDash(t.MessageID), senderText(t), t.Time.Local().Format(time.DateOnly+" "+traceTime))
 	if t.Generation > 0 {
 		row("", "%d bytes, generation %d, shard %d", t.Size, t.Generation, t.Shard)
@@ -60,6 +60,14 @@ func writeTrace(out io.Writer, t *trace.Trace) error {
 		row("note", "%s", "it was not sampled: only its end is known (--explain-rate 1 watches every message)")
 	}
 	return w.Flush()
+}
+
+// rows writes lines of a name and a text to w. What clients have sent may be in the
+// text: it cannot drive the terminal.
+func rows(w io.Writer) func(name, format string, args ...any) {
+	return func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, visible(fmt.Sprintf(format, args...)))
+	}
 }
 
 func senderText(t *trace.Trace) string {

@@ -5,8 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/gateway"
+	"github.com/stratix-gateway/stratix/core/rehearse"
+	"github.com/stratix-gateway/stratix/core/shadow"
 	"github.com/stratix-gateway/stratix/core/trace"
+	"github.com/stratix-gateway/stratix/core/traffic"
 )
 
 func TestAMissingTraceIsExplained(t *testing.T) {
@@ -72,4 +76,31 @@ func TestAStageIsOneLine(t *testing.T) {
 	f(trace.Stage{Verdict: "next", Instructions: 9, Changes: []trace.Change{
 		{What: "headers", Was: 2, Is: 10, Keys: "+a"}, {What: "targets", Is: 2}, {What: "storage", Was: 1, Is: 3}, {What: "ttl", Was: 0, Is: 5}, {What: "storage", Is: 99},
 	}}, false, "s: next, 9 instructions, headers 2 -> 10 bytes (+a), targets 0 -> 2, storage none -> disk, ttl 0 -> 5, storage 0 -> 99")
+}
+
+func TestWhatClientsSendDoesNotDriveATerminal(t *testing.T) {
+	const evil = "a\x1b[2J\nb\x9b"
+	tr := trace.Trace{MessageID: evil, Client: "c", Reason: evil, Data: evil, Verdict: trace.Dropped, Stages: []trace.Stage{{Stage: "s"}}}
+	f := func(name, text string) {
+		t.Helper()
+		if strings.ContainsAny(text, "\x1b\u009b") || strings.Contains(text, "\nb") || !strings.Contains(text, "[2J") {
+			t.Errorf("%s prints %q", name, text)
+		}
+	}
+	f("a tail", tailLine(&tr))
+	var page strings.Builder
+	if err := writeTrace(&page, &tr); err != nil {
+		t.Fatal(err)
+	}
+	f("explain", page.String())
+	f("replay", replayLine(&traffic.Input{From: "c", ID: []byte(`"a\u001b[2J\nb\u009b"`)}, &rehearse.Decision{Verdict: core.Drop, Reason: evil}))
+	var st gateway.Status
+	st.Scripts.Last.Problems = []string{evil}
+	page.Reset()
+	if err := writeStatus(&page, &st, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	f("status", page.String())
+	r := shadow.Report{Changes: []shadow.Change{{Before: "x", After: "y", Client: "c", ID: evil}}, Problems: []string{evil}}
+	f("diff", strings.Join(diffLines(&r), "|"))
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -92,5 +94,22 @@ function on_tick(now) log.info("tick at " .. now) end
 	}
 	if n := strings.Count(log, " has gone: "); n != 5 {
 		t.Errorf("on_disconnect ran %d times, want 5:\n%s", n, log)
+	}
+}
+
+func TestScriptsThatLetNobodyInAreTakenBack(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": stampScript(1)}, gated)
+	save(t, filepath.Join(r.scripts, "main.lua"), stampScript(2)+"\nfunction on_connect(conn) local x = nil; x.y = 1 end\n")
+	r.waitFor("the scripts to be live", func(st gateway.Status) bool { return st.Scripts.Generation == 2 })
+	for i := range 10 {
+		c, err := dialWS(r.Addr().String(), fmt.Sprint("c", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.conn.Close()
+	}
+	st := r.waitFor("them to be taken back", func(st gateway.Status) bool { return st.Scripts.Last.Result == "rolled_back" })
+	if text := strings.Join(st.Scripts.Last.Problems, "\n"); !strings.Contains(text, "10 failures on 10 connects") {
+		t.Errorf("the reason is %q", text)
 	}
 }

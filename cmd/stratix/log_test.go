@@ -16,7 +16,7 @@ func TestTheLogSumsUpEachPeriod(t *testing.T) {
 		pattern := regexp.MustCompile(line)
 		r.waitFor(what, func(gateway.Status) bool { return pattern.MatchString(r.log.String()) })
 	}
-	logged("a line of a gateway at rest", `level=INFO msg=summary connections=0 in_per_s=0 out_per_s=0 errors=0 undelivered=0 queued=0 pending=0 oldest=0s generation=1\n`)
+	logged("a line of a gateway at rest", `level=INFO msg=summary connections=0 in_per_s=0 out_per_s=0 errors=0 told_errors=0 undelivered=0 queued=0 pending=0 oldest=0s generation=1\n`)
 	c, err := dialWS(r.Addr().String(), "c1")
 	if err != nil {
 		t.Fatal(err)

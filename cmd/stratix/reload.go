@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/stratix-gateway/stratix/core/gateway"
 )
@@ -44,11 +45,19 @@ func (c *reloadCmd) Run() error {
 	if err := c.decode(resp, &st); err != nil {
 		return err
 	}
-	last := &st.Scripts.Last
-	if last.Result == "unchanged" {
-		fmt.Printf("unchanged: generation %d stays live\n", st.Scripts.Generation)
-		return nil
-	}
-	fmt.Printf("generation %d is live: %d stage(s), took %.1f ms\n", st.Scripts.Generation, len(st.Scripts.Stages), last.Millis)
+	fmt.Println(reloadText(&st))
 	return nil
+}
+
+// reloadText is what has come of a reload.
+func reloadText(st *gateway.Status) string {
+	sc := &st.Scripts
+	switch y := sc.Canary; {
+	case y != nil && y.Generation == sc.Last.Generation:
+		return fmt.Sprintf("generation %d is on trial: %g%% of the clients have it, and all from %s on if it does not fail; generation %d is live for the others",
+			y.Generation, 100*y.Share, y.Until.Local().Format(time.TimeOnly), sc.Generation)
+	case sc.Last.Result == "unchanged":
+		return fmt.Sprintf("unchanged: generation %d stays live", sc.Generation)
+	}
+	return fmt.Sprintf("generation %d is live: %d stage(s), took %.1f ms", sc.Generation, len(sc.Stages), sc.Last.Millis)
 }

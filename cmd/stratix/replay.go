@@ -136,7 +136,7 @@ func (c *replayCmd) writeTest(ctx context.Context, snap reload.Snapshot, test st
 // print prints what was decided about one message.
 func (c *replayCmd) print(in *traffic.Input, d *rehearse.Decision) error {
 	if !c.JSON {
-		_, err := fmt.Printf("%s  %s  %s  %s  %d instructions\n", time.UnixMilli(in.Time).Local().Format(traceTime), in.From, orDash(idOf(in)), d, d.Instructions)
+		_, err := fmt.Println(replayLine(in, d))
 		return err
 	}
 	out := json.NewEncoder(os.Stdout)
@@ -147,4 +147,10 @@ func (c *replayCmd) print(in *traffic.Input, d *rehearse.Decision) error {
 		Instructions int            `json:"instructions"`
 		Message      *traffic.Input `json:"message"`
 	}{d.String(), shadow.Kind(d), d.Instructions, in})
+}
+
+// replayLine is what was decided about one message, for a person.
+func replayLine(in *traffic.Input, d *rehearse.Decision) string {
+	return visible(fmt.Sprintf("%s  %s  %s  %s  %d instructions",
+		time.UnixMilli(in.Time).Local().Format(traceTime), in.From, orDash(idOf(in)), d, d.Instructions))
 }

@@ -49,7 +49,7 @@ func (c *statusCmd) Run() error {
 // writeStatus prints st for a person who reads it at now.
 func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+	row := rows(w)
 	ready := "ready"
 	if !st.Ready {
 		ready = "NOT READY"

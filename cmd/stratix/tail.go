@@ -144,5 +144,5 @@ func tailLine(t *trace.Trace) string {
 			parts = append(parts, fmt.Sprintf("%.1f us", micros))
 		}
 	}
-	return strings.Join(parts, "  ")
+	return visible(strings.Join(parts, "  "))
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core/shadow"
@@ -46,15 +47,29 @@ func (g *Gateway) tellOddities(p *passage) {
 		g.log.Warn("scripts may not do what is meant", "warning", w, "generation", p.Generation)
 	}
 	if p.Shadow != nil {
+		if r := p.Shadow; r.Messages >= manyDiffer && 2*r.Differ > r.Messages {
+			g.log.Warn("most of what clients have sent would be decided differently: is that meant?",
+				"differ", r.Differ, "messages", r.Messages, "generation", p.Generation)
+		}
 		for _, line := range p.Shadow.Lines()[1:] {
 			g.log.Info("shadow run", "differs", line, "generation", p.Generation)
 		}
 	}
 }
 
+// manyDiffer is how many messages a shadow run must have had before it is warned
+// that most of them are decided differently.
+const manyDiffer = 20
+
+// maxProblems bounds the problems of a save in the log and in the status.
+const maxProblems = 100
+
 // rejected notes that an attempt failed, a log line for each problem.
 func (g *Gateway) rejected(p *passage, began time.Time, err error) {
 	p.Result, p.Problems = resultRejected, lines(err)
+	if more := len(p.Problems) - maxProblems; more > 0 {
+		p.Problems = append(p.Problems[:maxProblems], fmt.Sprintf("%d more: stratix check and stratix test list them all", more))
+	}
 	g.note(&p.Attempt, began)
 	for _, problem := range p.Problems {
 		g.log.Error("scripts rejected: what is live stays", "problem", problem, "trigger", p.Trigger, "gate", p.summary())

@@ -123,29 +123,19 @@ const (
 	shadowLeast = 2
 )
 
-// examine takes a snapshot through the gate and starts its stages. The caller
-// holds sc.mu or is alone.
-func (g *Gateway) examine(p *passage, snap reload.Snapshot) (*core.Generation, error) {
-	sc := &g.scripts
-	p.Generation = sc.number.Add(1)
-	gen, err := g.opt.Load(snap, LoadOptions{
-		Number: p.Generation, Env: g.env, Previous: sc.live, Log: g.log, Step: p.step,
-	})
-	if err == nil {
-		p.Warnings = gen.Warnings
-		p.end("ok", plainCount(len(gen.Warnings), "warning"))
-	}
-	if err == nil && g.opt.Gate >= GateTest && g.opt.Test != nil {
+// examine takes a snapshot through the gate, as far as given. Live and shown are
+// the live generation and its snapshot, as the caller has found them; nothing is
+// locked that a rollback or a shutdown needs.
+func (g *Gateway) examine(p *passage, snap reload.Snapshot, gate Gate, live *core.Generation, shown reload.Snapshot) (*core.Generation, error) {
+	p.Generation = g.scripts.number.Add(1)
+	gen, err := g.load(p, snap, live)
+	if err == nil && gate >= GateTest && g.opt.Test != nil {
 		p.step("test")
 		err = g.test(p, snap)
 	}
-	if err == nil && g.opt.Gate >= GateShadow && sc.live != nil {
+	if err == nil && gate >= GateShadow && live != nil {
 		p.step("shadow")
-		err = g.shadow(p, snap)
-	}
-	if err == nil {
-		p.step("start")
-		err = startStages(gen)
+		err = g.shadow(p, snap, shown)
 	}
 	if err != nil {
 		p.end("failed", "")
@@ -153,6 +143,29 @@ func (g *Gateway) examine(p *passage, snap reload.Snapshot) (*core.Generation, e
 	}
 	p.end("ok", "")
 	return gen, nil
+}
+
+// load loads a snapshot, whose stages may be those of previous.
+func (g *Gateway) load(p *passage, snap reload.Snapshot, previous *core.Generation) (*core.Generation, error) {
+	gen, err := g.opt.Load(snap, LoadOptions{Number: p.Generation, Env: g.env, Previous: previous, Log: g.log, Step: p.step})
+	if err != nil {
+		return nil, err
+	}
+	p.Warnings = gen.Warnings
+	p.end("ok", plainCount(len(gen.Warnings), "warning"))
+	return gen, nil
+}
+
+// startStep starts the stages of what has come through the gate. The caller holds
+// sc.mu or is alone.
+func (g *Gateway) startStep(p *passage, gen *core.Generation) error {
+	p.step("start")
+	if err := startStages(gen); err != nil {
+		p.end("failed", "")
+		return err
+	}
+	p.end("ok", "")
+	return nil
 }
 
 // plainCount is "2 warnings", and "" for none.
@@ -167,28 +180,30 @@ func plainCount(n int, word string) string {
 }
 
 func (g *Gateway) test(p *passage, snap reload.Snapshot) error {
-	ctx, cancel := context.WithTimeout(context.Background(), testTime)
+	ctx, cancel := context.WithTimeout(g.ending, testTime)
 	defer cancel()
 	passed, err := g.opt.Test(ctx, snap)
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case g.ending.Err() != nil:
+		return errClosed
+	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the tests take longer than %v: --gate load leaves them out", testTime)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	p.end("ok", fmt.Sprintf("%d passed", passed))
 	return nil
 }
 
-// shadow runs what clients have sent of late through what is live and through the
-// snapshot.
-func (g *Gateway) shadow(p *passage, snap reload.Snapshot) error {
+// shadow runs what clients have sent of late through what is live, which is of
+// shown, and through the snapshot.
+func (g *Gateway) shadow(p *passage, snap, shown reload.Snapshot) error {
 	inputs := g.shards.Recorded(g.opt.ShadowMessages)
 	if len(inputs) == 0 {
 		p.end("ok", "no messages yet")
 		return nil
 	}
-	before, err := g.side(g.scripts.snapshot)
+	before, err := g.side(shown)
 	if err != nil {
 		return fmt.Errorf("shadow run: what is live does not load again: %w", err)
 	}
@@ -196,7 +211,7 @@ func (g *Gateway) shadow(p *passage, snap reload.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), shadowTime)
+	ctx, cancel := context.WithTimeout(g.ending, shadowTime)
 	defer cancel()
 	r := shadow.Compare(ctx, inputs, before, after)
 	p.Shadow = r

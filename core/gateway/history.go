@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,25 +63,43 @@ func openHistory(data, dir string) (*history, error) {
 	if data == "" {
 		return h, nil
 	}
-	h.folder = filepath.Join(data, "generations")
-	names, err := filepath.Glob(filepath.Join(h.folder, "*.json"))
-	if err != nil {
-		return nil, fmt.Errorf("former generations: %w", err)
-	}
-	var errs []error
-	for _, name := range names {
-		p, err := readPast(name)
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-		case p.Dir != dir:
+	h.folder = generationsDir(data)
+	all, err := readPasts(h.folder)
+	for _, p := range all {
+		if p.Dir != dir {
 			h.foreign = p.Dir
-		default:
+		} else {
 			h.all = append(h.all, p)
 		}
 	}
-	slices.SortFunc(h.all, func(a, b *past) int { return b.Saved.Compare(a.Saved) })
-	return h, errors.Join(errs...)
+	return h, err
+}
+
+func generationsDir(data string) string { return filepath.Join(data, "generations") }
+
+// readPasts reads what a folder holds, the newest first. The error names what
+// cannot be read, and the others are returned.
+func readPasts(folder string) (all []*past, err error) {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("former generations: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".json" {
+			continue
+		}
+		p, err := readPast(filepath.Join(folder, e.Name()))
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b *past) int { return b.Saved.Compare(a.Saved) })
+	return all, errors.Join(errs...)
 }
 
 func readPast(name string) (*past, error) {
@@ -200,7 +219,9 @@ func (h *history) prune() error {
 		if i < maxHistory && bytes <= historyBytes || first {
 			kept = append(kept, p)
 		} else if h.folder != "" {
-			errs = append(errs, os.Remove(h.path(p)))
+			if err := os.Remove(h.path(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
 		}
 	}
 	clear(h.all[len(kept):])
@@ -224,7 +245,8 @@ func (h *history) write(p *past) error {
 	if err != nil {
 		return fmt.Errorf("keep a generation: %w", err)
 	}
-	f, err := os.CreateTemp(h.folder, "*.tmp")
+	// The data folder is this gateway's alone: what a crash has left is written over.
+	f, err := os.OpenFile(h.path(p)+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("keep a generation: %w", err)
 	}

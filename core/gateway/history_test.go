@@ -124,3 +124,40 @@ func TestADamagedGenerationIsNamedAndTheOthersAreRead(t *testing.T) {
 		t.Errorf("got %+v, %v", h, err)
 	}
 }
+
+func TestTheNameOfADataFolderIsNoPattern(t *testing.T) {
+	for _, name := range []string{"[prod]", "a[b", "*"} {
+		data := filepath.Join(t.TempDir(), name)
+		if err := mustOpen(t, data, "/scripts").wentLive(snapOf("x"), 1); err != nil {
+			t.Fatal(err)
+		}
+		if mustOpen(t, data, "/scripts").good([32]byte{}) == nil {
+			t.Errorf("%s: nothing is read back", name)
+		}
+		if snap, err := LastGood(data); err != nil || snap.Hash != snapOf("x").Hash {
+			t.Errorf("%s: the last good one is %v", name, err)
+		}
+	}
+}
+
+func TestWhatWasNeverWrittenIsForgottenWithoutAnError(t *testing.T) {
+	data := t.TempDir()
+	h := mustOpen(t, data, "/scripts")
+	folder := filepath.Join(data, "generations")
+	if err := os.WriteFile(folder, nil, 0o600); err != nil { // a folder that takes nothing
+		t.Fatal(err)
+	}
+	for n := range maxHistory {
+		if err := h.wentLive(snapOf(fmt.Sprint(n)), uint32(n+1)); err == nil {
+			t.Fatal("it was kept")
+		}
+	}
+	if err := os.Remove(folder); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		if err := h.wentLive(snapOf(fmt.Sprint("later", n)), 100); err != nil {
+			t.Errorf("there is room again: %v", err)
+		}
+	}
+}

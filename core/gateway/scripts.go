@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -16,14 +15,18 @@ import (
 // scripts is the state of the scripts folder: what is live, and how the last
 // attempts to change it went.
 type scripts struct {
-	mu       sync.Mutex // held while a generation is built and made live
-	live     *core.Generation
-	snapshot reload.Snapshot // of the live generation
-	tried    [32]byte        // hash of what the folder held at the last attempt
-	trial    *trial          // of the newest generation; nil when it has proved itself
-	first    reload.Snapshot // of the folder, as it was at the start
-	closed   bool            // nothing goes live any more
-	retired  sync.WaitGroup  // generations whose stages are still to be stopped
+	gate sync.Mutex // held by the one snapshot that is on its way through the gate; taken before mu
+
+	mu        sync.Mutex // held while a generation is made live or taken back; guards what follows
+	tried     [32]byte   // hash of what the folder held at the last attempt
+	live      *core.Generation
+	snapshot  reload.Snapshot // of the live generation
+	trial     *trial          // of the live generation; nil when it has proved itself
+	candidate *trial          // of the canary; nil for none
+	rollbacks int             // that operators asked for
+	first     reload.Snapshot // of the folder, as it was at the start
+	closed    bool            // nothing goes live any more
+	retired   sync.WaitGroup  // generations whose stages are still to be stopped
 
 	number atomic.Uint32 // of the last attempt to build a generation
 	past   *history
@@ -56,57 +59,12 @@ type departure struct {
 	gone   chan struct{}
 }
 
-// firstGeneration loads the scripts folder, or else the last good generation.
-func (g *Gateway) firstGeneration() (*core.Generation, error) {
-	sc := &g.scripts
-	sc.result, sc.steps, sc.leaves = map[string]uint64{}, map[string]stepTally{}, map[uint32]*departure{}
-	snap, err := reload.Read(g.opt.Scripts)
-	if err != nil {
-		return nil, err
-	}
-	sc.first = snap
-	var historyErr error
-	if sc.past, historyErr = openHistory(g.opt.Data, g.dir); historyErr != nil {
-		g.log.Error("what was live before cannot be read back", "error", historyErr)
-	}
-	began := time.Now()
-	p := &passage{Attempt: Attempt{Trigger: "start"}}
-	was := sc.past.find(snap.Hash)
-	if was != nil && was.Bad != "" {
-		err = fmt.Errorf("the folder holds what was taken back: %s", was.Bad)
-	} else {
-		var gen *core.Generation
-		if gen, err = g.examine(p, snap); err == nil {
-			g.wentLive(gen, snap, p, began)
-			return gen, nil
-		}
-	}
-	good := sc.past.good(snap.Hash)
-	if good == nil {
-		if sc.past.foreign != "" {
-			err = errors.Join(err, fmt.Errorf("the last good generation in %s is of another folder (%s) and is not served", g.opt.Data, sc.past.foreign))
-		}
-		return nil, err
-	}
-	again := &passage{Attempt: Attempt{Trigger: "start"}}
-	gen, goodErr := g.examine(again, good.snapshot())
-	if goodErr != nil {
-		return nil, errors.Join(err, fmt.Errorf("the last good generation fails too: %w", goodErr))
-	}
-	g.log.Error("THE SCRIPTS FOLDER IS BROKEN: serving the last good generation instead; mend the folder and save",
-		"scripts", g.dir, "saved", good.Saved)
-	g.wentLive(gen, good.snapshot(), again, time.Now())
-	g.rejected(p, began, err)
-	sc.lastGood = true
-	return gen, nil
-}
-
 // Reload reads the scripts folder and makes its content live. trigger says who
 // asked. After an error the live generation stays.
 func (g *Gateway) Reload(trigger string) error {
 	sc := &g.scripts
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
+	sc.gate.Lock()
+	defer sc.gate.Unlock()
 	// Read under the lock: what a save makes live meanwhile must not be replaced
 	// by what the folder held before.
 	snap, err := reload.Read(g.opt.Scripts)
@@ -120,23 +78,74 @@ func (g *Gateway) Reload(trigger string) error {
 // errClosed is what an attempt gets while the gateway shuts down.
 var errClosed = errors.New("the gateway is shutting down")
 
-// apply makes a snapshot live. The caller holds sc.mu.
+// errOverruled is what a save gets while which an operator asked for a rollback.
+var errOverruled = errors.New("the scripts were rolled back meanwhile, and that stands: save again, or stratix reload")
+
+// apply makes a snapshot live. The caller holds sc.gate.
 func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 	sc := &g.scripts
+	began := time.Now()
+	p := &passage{Attempt: Attempt{Trigger: trigger}}
+	sc.mu.Lock()
 	if sc.closed {
+		sc.mu.Unlock()
 		return errClosed
 	}
 	again := snap.Hash == sc.tried
 	sc.tried = snap.Hash
 	if again && trigger == triggerSave && snap.Hash != sc.snapshot.Hash {
+		sc.mu.Unlock()
 		return nil // the watcher is late: somebody has reloaded meanwhile, and it was rejected or taken back
 	}
-	began := time.Now()
-	p := &passage{Attempt: Attempt{Trigger: trigger}}
-	switch t := sc.trial; {
-	case t != nil && t.canary && snap.Hash == t.snapshot.Hash:
-		g.unchanged(p, began, t.generation.Number, "scripts are unchanged: they are on trial")
+	if was := sc.past.find(snap.Hash); trigger == triggerSave && was != nil && was.Bad != "" {
+		defer sc.mu.Unlock()
+		err := fmt.Errorf("this is what was taken back (%s): change it, or serve it all the same with stratix reload", was.Bad)
+		g.rejected(p, began, err)
+		return err
+	}
+	if g.known(p, snap, began) {
+		sc.mu.Unlock()
 		return nil
+	}
+	live, shown, rollbacks := sc.live, sc.snapshot, sc.rollbacks
+	sc.mu.Unlock()
+	gen, err := g.examine(p, snap, g.opt.Gate, live, shown)
+
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	switch {
+	case sc.closed || errors.Is(err, errClosed):
+		return errClosed
+	case err != nil:
+	case rollbacks != sc.rollbacks:
+		err = errOverruled
+	case live != sc.live: // its stages may have stopped
+		gen, err = g.load(p, snap, sc.live)
+	}
+	if err == nil {
+		err = g.startStep(p, gen)
+	}
+	if err != nil {
+		p.end("failed", "")
+		g.rejected(p, began, err)
+		return err
+	}
+	if g.opt.Canary > 0 && g.opt.RollbackWindow > 0 {
+		g.beginCanary(gen, snap, p, began)
+		return nil
+	}
+	g.swap(gen, snap, p, began)
+	return nil
+}
+
+// known reports whether a snapshot is what is live, or on trial as a canary, and
+// notes the attempt then. The caller holds sc.mu.
+func (g *Gateway) known(p *passage, snap reload.Snapshot, began time.Time) bool {
+	sc := &g.scripts
+	switch t := sc.candidate; {
+	case t != nil && snap.Hash == t.snapshot.Hash:
+		g.unchanged(p, began, t.generation.Number, "scripts are unchanged: they are on trial")
+		return true
 	case snap.Hash == sc.snapshot.Hash:
 		text := "scripts are unchanged"
 		if sc.report().last.Result == resultRejected {
@@ -147,25 +156,9 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string) error {
 		sc.lastGood = false // the folder holds it too
 		sc.record.Unlock()
 		g.unchanged(p, began, sc.live.Number, text)
-		return nil
+		return true
 	}
-	var gen *core.Generation
-	var err error
-	if was := sc.past.find(snap.Hash); trigger == triggerSave && was != nil && was.Bad != "" {
-		err = fmt.Errorf("this is what was taken back (%s): change it, or serve it all the same with stratix reload", was.Bad)
-	} else {
-		gen, err = g.examine(p, snap)
-	}
-	if err != nil {
-		g.rejected(p, began, err)
-		return err
-	}
-	if g.opt.Canary > 0 && g.opt.RollbackWindow > 0 {
-		g.beginCanary(gen, snap, p, began)
-		return nil
-	}
-	g.swap(gen, snap, p, began)
-	return nil
+	return false
 }
 
 func (g *Gateway) unchanged(p *passage, began time.Time, number uint32, text string) {
@@ -179,14 +172,13 @@ func (g *Gateway) unchanged(p *passage, began time.Time, number uint32, text str
 func (g *Gateway) swap(gen *core.Generation, snap reload.Snapshot, p *passage, began time.Time) {
 	sc := &g.scripts
 	g.endCanary()
-	old := sc.live
-	base := g.shards.Toll(old.Number)
+	old, t := sc.live, g.newTrial(gen, snap)
 	gone := sc.expect(old.Number, g.opt.Shards)
 	p.step("swap")
 	g.shards.Swap(gen)
 	p.end("ok", "")
 	g.wentLive(gen, snap, p, began)
-	g.beginTrial(&trial{generation: gen, snapshot: snap, base: base})
+	g.beginTrial(t)
 	g.letGo(old, gone)
 }
 
@@ -211,9 +203,12 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 	sc.record.Lock()
 	changed := policy != sc.policy || sc.generation == 0
 	sc.generation, sc.since, sc.stages, sc.hash, sc.policy = gen.Number, time.Now(), stages, hash, policy
-	sc.lastGood, sc.warnings = false, p.Warnings
+	sc.lastGood, sc.warnings = p.Result == resultTakenBack, p.Warnings // the folder holds something else then
 	sc.record.Unlock()
-	p.Result, p.Generation = resultLive, gen.Number
+	p.Generation = gen.Number
+	if p.Result == "" {
+		p.Result = resultLive
+	}
 	took := g.note(&p.Attempt, began)
 	g.log.Info("scripts are live", "generation", gen.Number, "trigger", p.Trigger, "took", took.String(),
 		"stages", len(stages), "hash", hash, "gate", p.summary())
@@ -225,22 +220,4 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 	if err := sc.past.wentLive(snap, gen.Number); err != nil {
 		g.log.Error("the generation was not kept on disk: a restart with broken scripts could not boot it", "error", err)
 	}
-}
-
-// watchScripts makes each save live until ctx ends.
-func (g *Gateway) watchScripts(ctx context.Context) error {
-	folder := reload.Folder{Dir: g.opt.Scripts, Log: g.log}
-	err := folder.Watch(ctx, g.scripts.first,
-		func(snap reload.Snapshot) {
-			g.scripts.mu.Lock()
-			defer g.scripts.mu.Unlock()
-			_ = g.apply(snap, triggerSave) // noted there
-		},
-		func(err error) {
-			g.rejected(&passage{Attempt: Attempt{Trigger: triggerSave, Generation: g.scripts.number.Load()}}, time.Now(), err)
-		})
-	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("watch %s: %w", g.opt.Scripts, err)
-	}
-	return nil
 }

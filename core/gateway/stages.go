@@ -93,12 +93,17 @@ func (g *Gateway) retire(old *core.Generation) {
 	}
 }
 
-// freeze keeps everything as it is: it waits for an attempt that is under way,
-// and later ones fail.
+// freeze keeps everything as it is: it waits for what is going live at the moment,
+// later attempts fail, and trials end without a verdict.
 func (sc *scripts) freeze() {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	sc.closed = true
+	for _, t := range []*trial{sc.trial, sc.candidate} {
+		if t != nil {
+			t.stop()
+		}
+	}
 }
 
 // close lets go of all generations, after freeze and after the shards have
@@ -113,5 +118,9 @@ func (sc *scripts) close() error {
 	sc.retired.Wait()
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	return stopStages(sc.live.Stages)
+	var err error
+	if sc.candidate != nil {
+		err = stopStages(sc.candidate.generation.Stages)
+	}
+	return errors.Join(err, stopStages(sc.live.Stages))
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -37,24 +36,16 @@ func (g *Gateway) generationFiles(name string) (*Files, error) {
 
 // LastGood reads the last good generation of a data folder that no gateway uses.
 func LastGood(data string) (reload.Snapshot, error) {
-	names, err := filepath.Glob(filepath.Join(data, "generations", "*.json"))
+	all, err := readPasts(generationsDir(data))
 	if err != nil {
-		return reload.Snapshot{}, fmt.Errorf("former generations: %w", err)
+		return reload.Snapshot{}, err
 	}
-	var last *past
-	for _, name := range names {
-		p, err := readPast(name)
-		if err != nil {
-			return reload.Snapshot{}, err
-		}
-		if p.Bad == "" && (last == nil || p.Saved.After(last.Saved)) {
-			last = p
+	for _, p := range all {
+		if p.Bad == "" {
+			return p.snapshot(), nil
 		}
 	}
-	if last == nil {
-		return reload.Snapshot{}, fmt.Errorf("%s holds no good generation of the scripts", data)
-	}
-	return last.snapshot(), nil
+	return reload.Snapshot{}, fmt.Errorf("%s holds no good generation of the scripts", data)
 }
 
 // maxTraffic bounds the messages of one answer.

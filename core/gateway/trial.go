@@ -17,7 +17,8 @@ type trial struct {
 	generation *core.Generation
 	snapshot   reload.Snapshot
 	canary     bool
-	base       core.Toll // what the generation before has cost
+	before     [32]byte  // the hash of what has proved itself: it comes back where this fails ...
+	base       core.Toll // ... and what that has cost
 	passage    *passage  // of a canary, for when it goes live
 	stop       context.CancelFunc
 	gone       <-chan struct{} // of a canary: closed when no shard uses it any more
@@ -41,19 +42,38 @@ const (
 	trialMessages = 200
 )
 
-// beginTrial watches the newest generation for a while. The caller holds sc.mu.
+// newTrial is the trial of what is about to replace the live generation. While that
+// is on trial itself, it has proved nothing: then both are measured by the same.
+// The caller holds sc.mu.
+func (g *Gateway) newTrial(gen *core.Generation, snap reload.Snapshot) *trial {
+	sc := &g.scripts
+	t := &trial{generation: gen, snapshot: snap}
+	if of := sc.trial; of != nil {
+		t.before, t.base = of.before, of.base
+	} else {
+		t.before, t.base = sc.snapshot.Hash, g.shards.Toll(sc.live.Number)
+	}
+	return t
+}
+
+// beginTrial watches a generation for a while, in place of the one before. The
+// caller holds sc.mu.
 func (g *Gateway) beginTrial(t *trial) {
 	sc := &g.scripts
-	if sc.trial != nil {
-		sc.trial.stop()
+	at := &sc.trial
+	if t.canary {
+		at = &sc.candidate
 	}
-	sc.trial = nil
-	if g.opt.RollbackWindow <= 0 {
-		return
+	if *at != nil {
+		(*at).stop()
+	}
+	*at = nil
+	if g.opt.RollbackWindow <= 0 || !t.canary && t.snapshot.Hash == t.before {
+		return // nothing is on trial, or it has proved itself already
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), g.opt.RollbackWindow)
 	t.stop = cancel
-	sc.trial = t
+	*at = t
 	sc.retired.Go(func() { g.watchTrial(ctx, t) })
 }
 
@@ -81,46 +101,78 @@ func (g *Gateway) watchTrial(ctx context.Context, t *trial) {
 
 // verdict says why a generation is to be taken back; "" for no reason.
 func (o *Options) verdict(toll, base *core.Toll) string {
-	failed, rate := failures(toll)
-	baseFailed, baseRate := failures(base)
-	switch most := o.RollbackInstructions * float64(o.Budget); {
-	case failed >= trialErrors && rate > baseRate+o.RollbackErrors:
-		return fmt.Sprintf("%d failures on %d messages; the generation before had %d on %d (--rollback-errors %g%%)",
-			failed, toll.Messages, baseFailed, base.Messages, 100*o.RollbackErrors)
-	case toll.Messages >= trialMessages && float64(toll.P99()/2) > most && toll.P99() > 2*base.P99():
+	before := failures(base)
+	for i, now := range failures(toll) {
+		if was := before[i]; now.n >= trialErrors && now.rate() > was.rate()+o.RollbackErrors {
+			return fmt.Sprintf("%d failures on %d %s; the generation before had %d on %d (--rollback-errors %g%%)",
+				now.n, now.of, now.what, was.n, was.of, 100*o.RollbackErrors)
+		}
+	}
+	most := o.RollbackInstructions * float64(o.Budget)
+	if toll.Messages >= trialMessages && float64(toll.P99()/2) > most && toll.P99() > 2*base.P99() {
 		return fmt.Sprintf("1 message in 100 takes more than %d Lua instructions of a budget of %d; before, they stayed below %d (--rollback-instructions %g%%)",
 			toll.P99()/2, o.Budget, base.P99(), 100*o.RollbackInstructions)
 	}
 	return ""
 }
 
-// failures are the messages that failed and the hooks that did, and what part of
-// all messages that is.
-func failures(t *core.Toll) (n uint64, rate float64) {
-	n = max(t.Failed, t.Errors)
-	return n, float64(n) / float64(max(1, t.Messages))
+// failing is how many of something have failed.
+type failing struct {
+	n, of uint64
+	what  string
 }
 
-// endTrial ends a trial that nothing speaks against. A canary goes live for all.
+func (f failing) rate() float64 { return float64(f.n) / float64(max(1, f.of)) }
+
+// failures are what can fail. Of clients that come and say little it is on_connect,
+// or another hook.
+func failures(t *core.Toll) [3]failing {
+	return [...]failing{
+		{t.Failed, t.Messages, "messages"}, {t.Unmet, t.Connects, "connects"}, {t.Errors, t.Calls, "calls of Lua functions"},
+	}
+}
+
+// onTrial reports whether t has not ended. The caller holds sc.mu.
+func (sc *scripts) onTrial(t *trial) bool {
+	return !sc.closed && (sc.trial == t || sc.candidate == t)
+}
+
+// endTrial ends a trial that nothing speaks against. A canary goes live for all,
+// and is on trial again: the share may have been of clients that said nothing.
 func (g *Gateway) endTrial(t *trial) {
 	sc := &g.scripts
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	if sc.trial != t || sc.closed {
-		return
+	switch {
+	case !sc.onTrial(t):
+	case t.canary:
+		g.promote(t)
+	default:
+		sc.trial = nil
+		text, toll := "the scripts have proved themselves", g.shards.Toll(t.generation.Number)
+		if toll.Messages == 0 {
+			text = "the trial of the scripts is over, and proves nothing: no message came"
+		}
+		g.log.Info(text, "generation", t.generation.Number, "window", g.opt.RollbackWindow.String(), "messages", toll.Messages)
 	}
-	sc.trial = nil
-	if !t.canary {
-		g.log.Info("the scripts have proved themselves", "generation", t.generation.Number, "window", g.opt.RollbackWindow.String())
-		return
-	}
-	old := sc.live
+}
+
+// promote makes a canary live for all. The caller holds sc.mu.
+func (g *Gateway) promote(t *trial) {
+	sc := &g.scripts
+	began := time.Now()
+	p := &passage{Attempt: Attempt{Trigger: t.passage.Trigger, Warnings: t.passage.Warnings}}
+	old, next := sc.live, g.newTrial(t.generation, t.snapshot)
 	gone := sc.expect(old.Number, g.opt.Shards)
+	p.step("swap")
 	g.shards.Swap(t.generation)
+	p.end("ok", "")
+	sc.candidate = nil
 	sc.record.Lock()
 	sc.canary = nil
 	sc.record.Unlock()
-	g.wentLive(t.generation, t.snapshot, &passage{Attempt: Attempt{Trigger: t.passage.Trigger, Steps: t.passage.Steps}}, time.Now())
+	g.wentLive(t.generation, t.snapshot, p, began)
+	g.beginTrial(next)
 	g.letGo(old, gone)
 }
 
@@ -129,7 +181,8 @@ func (g *Gateway) endTrial(t *trial) {
 func (g *Gateway) beginCanary(gen *core.Generation, snap reload.Snapshot, p *passage, began time.Time) {
 	sc := &g.scripts
 	g.endCanary()
-	t := &trial{generation: gen, snapshot: snap, canary: true, base: g.shards.Toll(sc.live.Number), passage: p}
+	t := g.newTrial(gen, snap)
+	t.canary, t.passage = true, p
 	t.gone = sc.expect(gen.Number, g.opt.Shards)
 	p.step("canary")
 	g.shards.Canary(gen, g.opt.Canary)
@@ -153,12 +206,12 @@ func (g *Gateway) beginCanary(gen *core.Generation, snap reload.Snapshot, p *pas
 // endCanary takes the canary back, if there is one. The caller holds sc.mu.
 func (g *Gateway) endCanary() {
 	sc := &g.scripts
-	t := sc.trial
-	if t == nil || !t.canary {
+	t := sc.candidate
+	if t == nil {
 		return
 	}
 	t.stop()
-	sc.trial = nil
+	sc.candidate = nil
 	g.shards.EndCanary()
 	sc.record.Lock()
 	sc.canary = nil
@@ -171,132 +224,18 @@ func (g *Gateway) takeBack(t *trial, why string) {
 	sc := &g.scripts
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	if sc.trial != t || sc.closed {
+	switch {
+	case !sc.onTrial(t):
 		return
-	}
-	if t.canary {
-		g.endCanary()
+	case t.canary:
 		g.log.Error("THE SCRIPTS ARE TAKEN BACK: their canary fails, and all clients have the generation before; mend them and save",
 			"generation", t.generation.Number, "live", sc.live.Number, "reason", why)
-		g.note(&Attempt{Trigger: "rollback", Result: resultTakenBack, Generation: t.generation.Number, Problems: []string{why}}, time.Now())
-		g.forget(t.snapshot, why)
+		g.dropCanary(why)
 		return
 	}
+	to := sc.former()
 	sc.trial = nil
-	if err := g.rollBack(nil, why); err != nil {
+	if err := g.rollBack(to, why); err != nil {
 		g.log.Error("the scripts fail, and stay live: what was live before cannot be served", "generation", t.generation.Number, "reason", why, "error", err)
 	}
-}
-
-// forget notes that a snapshot must not be served at a start.
-func (g *Gateway) forget(snap reload.Snapshot, why string) {
-	if err := g.scripts.past.takenBack(snap, why); err != nil {
-		g.log.Error("it was not kept on disk that the scripts were taken back: a restart would serve them", "error", err)
-	}
-}
-
-// errNothingBefore is what a rollback to nothing gets.
-var errNothingBefore = errors.New("no other generation that was good is kept")
-
-// rollBack makes former content live again, that of to or of the last good
-// generation before. The caller holds sc.mu.
-func (g *Gateway) rollBack(to *past, why string) error {
-	sc := &g.scripts
-	if sc.closed {
-		return errClosed
-	}
-	if to == nil {
-		if to = sc.past.good(sc.snapshot.Hash); to == nil {
-			return errNothingBefore
-		}
-	}
-	began := time.Now()
-	snap := to.snapshot()
-	p := &passage{Attempt: Attempt{Trigger: "rollback", Problems: []string{why}}}
-	p.Generation = sc.number.Add(1)
-	gen, err := g.opt.Load(snap, LoadOptions{Number: p.Generation, Env: g.env, Previous: sc.live, Log: g.log, Step: p.step})
-	if err == nil {
-		err = startStages(gen)
-	}
-	if err != nil {
-		return err
-	}
-	g.endCanary()
-	old, bad := sc.live, sc.snapshot
-	gone := sc.expect(old.Number, g.opt.Shards)
-	p.step("swap")
-	g.shards.Swap(gen)
-	p.end("ok", "")
-	if sc.trial != nil {
-		sc.trial.stop()
-		sc.trial = nil
-	}
-	g.log.Error("THE SCRIPTS ARE TAKEN BACK: what was live before is live again; mend them and save",
-		"generation", old.Number, "reason", why, "live", gen.Number, "saved", to.Saved)
-	g.wentLive(gen, snap, p, began)
-	sc.record.Lock()
-	sc.lastGood = true // the folder holds something else
-	sc.result[resultLive]--
-	sc.result[resultTakenBack]++
-	sc.last.Result = resultTakenBack
-	sc.record.Unlock()
-	g.forget(bad, why)
-	g.letGo(old, gone)
-	return nil
-}
-
-// RollBack makes a former generation live on behalf of an operator: the one with
-// this number or hash, or the last good one if name is "".
-func (g *Gateway) RollBack(name string) error {
-	sc := &g.scripts
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
-	const why = "taken back by an operator"
-	if t := sc.trial; t != nil && t.canary && name == "" {
-		g.endCanary()
-		g.log.Warn("the scripts on trial are taken back: all clients have the generation before", "generation", t.generation.Number, "live", sc.live.Number)
-		g.note(&Attempt{Trigger: "rollback", Result: resultTakenBack, Generation: t.generation.Number, Problems: []string{why}}, time.Now())
-		g.forget(t.snapshot, why)
-		return nil
-	}
-	var to *past
-	if name != "" {
-		var err error
-		if to, err = sc.past.named(name); err != nil {
-			return err
-		}
-		if to.Hash == sc.snapshot.Hash {
-			return fmt.Errorf("generation %q is live already", name)
-		}
-	}
-	return g.rollBack(to, why)
-}
-
-// Past is a generation as GET /v1/generations shows it.
-type Past struct {
-	Number uint32    `json:"number,omitempty"` // in this life of the process
-	Hash   string    `json:"hash"`
-	Since  time.Time `json:"since"` // when it went live last
-	State  string    `json:"state"` // live, canary, good, bad
-	Reason string    `json:"reason,omitempty"`
-}
-
-// Generations lists what is and was live, the newest first.
-func (g *Gateway) Generations() []Past {
-	sc := g.scripts.report()
-	var all []Past
-	if c := sc.canary; c != nil {
-		all = append(all, Past{Number: c.Generation, Hash: c.Hash, Since: c.Since, State: "canary"})
-	}
-	for _, p := range g.scripts.past.list() {
-		one := Past{Number: p.number, Hash: fmt.Sprintf("%x", p.Hash[:6]), Since: p.Saved, State: "good", Reason: p.Bad}
-		switch {
-		case p.number == sc.generation && p.number > 0:
-			one.State = "live"
-		case p.Bad != "":
-			one.State = "bad"
-		}
-		all = append(all, one)
-	}
-	return all
 }

@@ -27,12 +27,15 @@ func New(size int) Ring { return Ring{size: size} }
 // Least is the least size of a Ring: an entry takes a quarter at the most.
 const Least = 16 << 10
 
+// Fits reports whether an entry of n bytes is not too large.
+func (r *Ring) Fits(n int) bool { return r.size >= Least && head+n <= r.size/4 }
+
 // Add keeps a copy of an entry, which is not empty; false if it is too large.
 func (r *Ring) Add(entry []byte) bool {
-	need := head + len(entry)
-	if r.size < Least || need > r.size/4 {
+	if !r.Fits(len(entry)) {
 		return false
 	}
+	need := head + len(entry)
 	if r.buf == nil {
 		r.buf = make([]byte, r.size)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"errors"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -52,8 +53,11 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, open func(url.Values) (Stream,
 	ctx.SetContentType("application/x-ndjson")
 	ctx.SetConnectionClose()
 	ctx.Response.ImmediateHeaderFlush = true
-	conn := ctx.Conn() // the stream must not touch ctx
+	conn, down := ctx.Conn(), ctx.Done() // the stream must not touch ctx
 	ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
+		ended := make(chan struct{})
+		defer close(ended)
+		go closeAfter(down, ended, conn)
 		stream(func(lines []byte) error {
 			// The answer takes long, each of its lines must not.
 			if err := conn.SetWriteDeadline(time.Now().Add(answerTimeout)); err != nil {
@@ -65,4 +69,19 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, open func(url.Values) (Stream,
 			return w.Flush()
 		})
 	})
+}
+
+// closeAfter closes conn a moment after down, unless it has ended: a reader that
+// has stopped must not hold up a shutdown.
+func closeAfter(down, ended <-chan struct{}, conn net.Conn) {
+	select {
+	case <-ended:
+		return
+	case <-down:
+	}
+	select {
+	case <-ended:
+	case <-time.After(requestGrace):
+		_ = conn.Close()
+	}
 }

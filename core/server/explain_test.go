@@ -2,12 +2,15 @@ package server
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestAMessageIsAskedForByItsId(t *testing.T) {
@@ -131,4 +134,28 @@ func TestATailStreamsUntilItsReaderLeaves(t *testing.T) {
 	if r, _ := ask(t, g.publicAddr, "GET /v1/tail HTTP/1.1\r\nHost: localhost\r\n\r\n"); r.StatusCode != 404 {
 		t.Errorf("the public address answers %d", r.StatusCode)
 	}
+}
+
+func TestAShutdownDoesNotWaitForAReaderThatHasStopped(t *testing.T) {
+	ended := make(chan struct{})
+	g := start(t, func(o *Options) {
+		o.Tail = func(url.Values) (Stream, error) {
+			return func(write func([]byte) error) {
+				defer close(ended)
+				for line := append(bytes.Repeat([]byte("x"), 64<<10), '\n'); write(line) == nil; {
+				}
+			}, nil
+		}
+	})
+	p := dial(t, g.adminAddr)
+	p.send("GET /v1/tail HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if _, err := p.in.ReadString('\n'); err != nil { // and nothing more is read
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := g.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	<-ended
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/rehearse"
@@ -104,4 +106,20 @@ func TestBothSidesSeeTheTimeOfTheMessage(t *testing.T) {
 	if got := s.Clock.Now().UnixMilli(); got != 1795559233228 {
 		t.Errorf("the clock shows %d", got)
 	}
+}
+
+func TestAComparisonEndsWithItsTimeHoweverSlowTheMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := side(func(m *core.Message) (core.Verdict, error) {
+			time.Sleep(400 * time.Millisecond)
+			return to("desk")(m)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		r := Compare(ctx, messages(300), side(to("desk")), slow)
+		if r.Messages != 3 || time.Since(began) > 2*time.Second {
+			t.Errorf("%d messages in %v", r.Messages, time.Since(began))
+		}
+	})
 }

@@ -13,7 +13,10 @@ type canary struct {
 	seed    maphash.Seed
 }
 
-const canaryWhole = 1 << 16
+const canaryWhole = 1 << 32
+
+// shareOf is a share for a canary: of somebody, however small it is.
+func shareOf(part float64) uint64 { return max(1, uint64(part*canaryWhole)) }
 
 // programOf is the program that c's messages begin in.
 func (s *Shard) programOf(c *session) *core.Program {
@@ -60,7 +63,7 @@ func (set *Set) Canary(gen *core.Generation, share float64) {
 	for i, s := range set.all {
 		p := gen.Programs[i]
 		s.inbox.post(&parcel{kind: parcelCall, call: func() {
-			s.setCanary(canary{p, uint64(share * canaryWhole), seed})
+			s.setCanary(canary{p, shareOf(share), seed})
 		}})
 	}
 	set.each(func(*Shard) {})
@@ -82,7 +85,7 @@ func (set *Set) Toll(generation uint32) core.Toll {
 			}
 			t := p.Toll
 			if p.Script != nil {
-				t.Errors = p.Script.Errors
+				t.Errors, t.Calls = p.Script.Errors, p.Script.Calls
 			}
 			tolls <- t
 			return

@@ -82,7 +82,10 @@ func (s *Shard) attach(cl *Client) {
 // greet runs the on_connect hook.
 func (s *Shard) greet(c *session) {
 	hello := core.Conn{Session: &c.Session}
-	if err := s.programOf(c).Hooks.Connect(&hello); err != nil {
+	p := s.programOf(c)
+	p.Toll.Connects++
+	if err := p.Hooks.Connect(&hello); err != nil {
+		p.Toll.Unmet++
 		s.count.HookErrors++
 		s.abandon(c, CloseRefused, "the gateway's on_connect hook failed", causeRefused)
 		return
@@ -96,7 +99,7 @@ func (s *Shard) greet(c *session) {
 		if !s.dir.join(c, g) {
 			s.count.HookErrors++
 			s.complain("on_connect joins more groups than a client may be in: the rest are left out",
-				"client", c.ID, "most", MaxGroups, "generation", s.programOf(c).Generation)
+				"client", c.ID, "most", MaxGroups, "generation", p.Generation)
 			break
 		}
 	}

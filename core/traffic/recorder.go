@@ -10,8 +10,7 @@ type Recorder struct {
 	ring    recent.Ring
 	entry   []byte
 	perTick int
-	left    int    // of perTick
-	skipped uint64 // inputs that came too fast
+	left    int // of perTick
 }
 
 // NewRecorder makes a Recorder of size bytes that takes so many inputs between
@@ -22,8 +21,8 @@ func NewRecorder(size, perTick int) Recorder {
 
 // Note keeps m, which no stage has seen yet.
 func (r *Recorder) Note(m *core.Message) {
-	if r.left == 0 {
-		r.skipped++
+	// No copy is made of what has no place: an entry is a little longer than these.
+	if r.left == 0 || !r.ring.Fits(len(m.Data)+len(m.Headers)+len(m.To)+len(m.ID)) {
 		return
 	}
 	r.left--
@@ -33,9 +32,6 @@ func (r *Recorder) Note(m *core.Message) {
 
 // Tick begins the next tick.
 func (r *Recorder) Tick() { r.left = r.perTick }
-
-// Skipped is how many inputs were left out.
-func (r *Recorder) Skipped() uint64 { return r.skipped }
 
 // Each is that of recent.Ring: its entries are those that Read reads.
 func (r *Recorder) Each(from uint64, most int, f func(entry []byte)) (next uint64, done bool) {

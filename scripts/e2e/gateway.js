@@ -69,6 +69,7 @@ export class Gateway {
     g.data = path.join(g.home, 'data');
     g.flags = flags;
     await cp(path.join(root, 'scripts', 'routes'), g.folder, { recursive: true });
+    await rm(path.join(g.folder, 'main_test.lua')); // it is about the shipped main.lua, and would reject any other
     for (const [name, text] of Object.entries(scripts ?? {})) await g.write(name, text);
     await g.run(flags);
     return g;
