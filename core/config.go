@@ -6,6 +6,8 @@ import "fmt"
 type Config struct {
 	// Stage is the stage's name and Pos its place, such as "main.lua:12".
 	Stage, Pos string
+	// What is how errors call what is configured; "" is stage.<Stage>.
+	What string
 	// Values holds string, bool, float64, []any and map[string]any.
 	Values map[string]any
 	// KeyPos gives the place of a key; nil or "" where it is not known.
@@ -35,5 +37,9 @@ func (c Config) problem(key string, err error) error {
 	if pos != "" {
 		pos += ": "
 	}
-	return fmt.Errorf("%sstage.%s: %w", pos, c.Stage, err)
+	what := c.What
+	if what == "" {
+		what = "stage." + c.Stage
+	}
+	return fmt.Errorf("%s%s: %w", pos, what, err)
 }

@@ -96,6 +96,16 @@ var rules = []rule{
 		because: "what scripts count is told to no client library: a scrape asks for it",
 	},
 	{
+		from:    "./core/upstream/...",
+		never:   []string{"./core/shard/...", "./core/gateway/...", "./core/server/...", "./core/reload/...", "./core/wire/...", thirdParty},
+		because: "an upstream posts bytes and gives them back; it does so with net/http, whose dialer shows each address before it is dialled and whose requests can be broken off",
+	},
+	{
+		from:    "./core/shard/...",
+		never:   []string{"./core/upstream/...", "net/http/..."},
+		because: "a shard leaves posts in a queue and never waits for what is behind it",
+	},
+	{
 		from:    "./...",
 		except:  []string{"./core/profile"},
 		never:   []string{"github.com/google/pprof/..."},
@@ -227,6 +237,13 @@ func TestTheRulesSayWhatTheyMean(t *testing.T) {
 	f("./core/words", "unicode", allowed)
 	f("./core/words", "github.com/tidwall/gjson", refused)
 	f("./core/metric", "./core/gateway", refused)
+	f("./core/upstream", "net/http", allowed)
+	f("./core/upstream", "./core", allowed)
+	f("./core/upstream", "./core/shard", refused)
+	f("./core/upstream", "github.com/valyala/fasthttp", refused)
+	f("./core/shard", "./core/upstream", refused)
+	f("./core/shard", "net/http", refused)
+	f("./lua", "./core/upstream", allowed)
 	f("./core/record", "os", refused)
 	f("./core/record", "./core", allowed)
 	f("./core/gateway", "./core/shard", allowed)

@@ -18,6 +18,18 @@ type Program struct {
 	// from the next call on; nil ends that. It is called by the shard's goroutine,
 	// and nil where there are no scripts.
 	Sample func(to *Samples)
+	// Upstreams are what messages can be posted to: few. It does not change.
+	Upstreams []Upstream
+}
+
+// Upstream finds an upstream by its name; nil for none.
+func (p *Program) Upstream(name string) *Upstream {
+	for i := range p.Upstreams {
+		if p.Upstreams[i].Name == name {
+			return &p.Upstreams[i]
+		}
+	}
+	return nil
 }
 
 // Toll is what the messages of one shard and generation cost it.

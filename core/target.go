@@ -5,10 +5,11 @@ type TargetKind uint8
 
 // The kinds of targets. The zero kind is invalid.
 const (
-	ToClient TargetKind = iota + 1 // one ClientID
-	ToPrefix                       // every connected ClientID that begins with Name
-	ToGroup                        // every member of the group Name
-	ToSender                       // back to the client that sent the message; Name is empty
+	ToClient   TargetKind = iota + 1 // one ClientID
+	ToPrefix                         // every connected ClientID that begins with Name
+	ToGroup                          // every member of the group Name
+	ToSender                         // back to the client that sent the message; Name is empty
+	ToUpstream                       // the upstream with this name; only stages choose it
 )
 
 // String is the word used in routes files, policies, logs and metrics.
@@ -22,6 +23,8 @@ func (k TargetKind) String() string {
 		return "group"
 	case ToSender:
 		return "sender"
+	case ToUpstream:
+		return "upstream"
 	}
 	return "invalid"
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/upstream"
 )
 
 // StageAnnotations is the text of annotations/stages.lua: what an editor needs
@@ -24,6 +25,15 @@ func StageAnnotations(plugins []core.Plugin) string {
 			annotateFields(&b, settings)
 		}
 	}
+	return b.String()
+}
+
+// UpstreamAnnotations is the class UpstreamSettings in annotations/stratix.lua, made
+// of the fields of upstream.Settings.
+func UpstreamAnnotations() string {
+	var b strings.Builder
+	b.WriteString("---@class UpstreamSettings\n")
+	annotateFields(&b, reflect.TypeFor[upstream.Settings]())
 	return b.String()
 }
 

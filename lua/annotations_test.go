@@ -121,3 +121,13 @@ func TestStageAnnotations(t *testing.T) {
 		t.Errorf("got:\n%s", got)
 	}
 }
+
+func TestUpstreamAnnotations(t *testing.T) {
+	text, err := os.ReadFile("annotations/stratix.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := UpstreamAnnotations(); !strings.Contains(string(text), "\n"+want+"\n") {
+		t.Errorf("annotations/stratix.lua lacks this:\n%s", want)
+	}
+}

@@ -21,6 +21,8 @@ type instance struct {
 	defined  string // where pipeline was called
 	pipeline []entry
 	hooks    hooks
+	// upstreams are those that main.lua has named; one without values lacks its table.
+	upstreams []*spec
 
 	boxes    *boxes
 	encoder  encoder
@@ -46,7 +48,7 @@ type instance struct {
 
 // ownGlobals are the globals that the bindings define beside Lua's own; true
 // marks the tables.
-var ownGlobals = knownGlobals{"pipeline": false, "stage": true, "stratix": true, "log": true, "json": true}
+var ownGlobals = knownGlobals{"pipeline": false, "upstream": false, "stage": true, "stratix": true, "log": true, "json": true}
 
 // install defines the globals of the bindings in a new VM.
 func (in *instance) install(v *vm) {
@@ -67,6 +69,7 @@ func (in *instance) install(v *vm) {
 	in.histogramType = in.objectType("verb of a histogram", in.histogramVerbs())
 
 	L.SetGlobal("pipeline", L.NewFunction(in.definePipeline))
+	L.SetGlobal("upstream", L.NewFunction(in.newUpstream))
 	L.SetGlobal("stage", v.seal(in.stageTable(L)))
 	L.SetGlobal("stratix", in.stratixTable())
 	L.SetGlobal("log", in.sealedLibrary("function of log", in.logFunctions(), nil))

@@ -60,7 +60,8 @@ func (in *instance) messageVerbs() functions {
 		"priority": in.msgPriority, "ttl": in.msgTTL,
 		"store": in.msgStore, "overflow": in.msgOverflow, "limit_key": in.msgLimitKey,
 		"to": in.msgTo, "to_prefix": in.msgToPrefix, "to_group": in.msgToGroup, "to_sender": in.msgToSender, "to_own": in.msgToOwn,
-		"reply": in.msgReply, "join": in.msgJoin, "leave": in.msgLeave,
+		"to_upstream": in.msgToUpstream,
+		"reply":       in.msgReply, "join": in.msgJoin, "leave": in.msgLeave,
 		"drop": in.msgDrop, "reject": in.msgReject,
 	}
 }

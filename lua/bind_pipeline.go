@@ -8,7 +8,8 @@ import (
 	glua "github.com/yuin/gopher-lua"
 )
 
-// spec is what stage.<name>{...} returns: a Go stage that main.lua asked for.
+// spec is what stage.<name>{...} returns: a Go stage that main.lua asked for; or an
+// upstream that it has named.
 type spec struct {
 	name, pos string
 	values    map[string]any

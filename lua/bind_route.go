@@ -51,6 +51,17 @@ func (in *instance) msgToSender(L *glua.LState) int {
 	return 0
 }
 
+func (in *instance) msgToUpstream(L *glua.LState) int {
+	h, name := in.message(L), argString(L, 2, "to_upstream", "the name of an upstream")
+	if !in.hasUpstream(name) {
+		L.RaiseError("%s", in.noUpstream(name))
+	}
+	if t := (core.Target{Kind: core.ToUpstream, Name: name}); !h.ended && !slices.Contains(h.m.Effects.Targets, t) {
+		h.add(L, t)
+	}
+	return 0
+}
+
 // msgToOwn keeps the sender's own target beside those that are added. Without one
 // it does nothing: what else routes the message decides.
 func (in *instance) msgToOwn(L *glua.LState) int {

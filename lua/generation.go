@@ -99,6 +99,10 @@ func (l *load) assemble(opt Options) (gen *core.Generation, first *instance, err
 	if first, err = l.instance(0, false); err != nil {
 		return nil, nil, err
 	}
+	ups, err := l.openUpstreams(first)
+	if err != nil {
+		return nil, nil, err
+	}
 	gen = &core.Generation{Number: l.number}
 	if gen.Stages, err = l.openAll(first.pipeline, opt); err != nil {
 		return nil, nil, err
@@ -113,10 +117,16 @@ func (l *load) assemble(opt Options) (gen *core.Generation, first *instance, err
 			if err = sameShape(first.pipeline, in.pipeline); err != nil {
 				return nil, nil, err
 			}
+			if err = sameUpstreams(first.upstreams, in.upstreams); err != nil {
+				return nil, nil, err
+			}
 		}
-		gen.Programs = append(gen.Programs, l.program(in, labels, gen.Stages))
+		p := l.program(in, labels, gen.Stages)
+		p.Upstreams = ups.Upstreams()
+		gen.Programs = append(gen.Programs, p)
 	}
 	gen.Stages = l.withMetrics(gen.Stages)
+	gen.Stages = withUpstreams(gen.Stages, ups, first.upstreams)
 	return gen, first, nil
 }
 
@@ -171,6 +181,9 @@ func (l *load) instance(shard int, muted bool) (*instance, error) {
 		return nil, Problems{{mainFile, "pipeline{...} is never called: a message would have nowhere to go"}}
 	}
 	if problems := in.findHooks(l.main); problems != nil {
+		return nil, problems
+	}
+	if problems := in.openEnded(); problems != nil {
 		return nil, problems
 	}
 	return in, nil

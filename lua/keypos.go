@@ -12,6 +12,18 @@ import (
 // keyPos gives the places of the keys of stage.<name>{...} for the errors of a
 // stage. The file is only read again when a place is asked for.
 func (l *load) keyPos(s *spec) func(key string) string {
+	return l.keyPosIn(s, func(call *ast.FuncCallExpr, file string) bool {
+		return position(file, call.Line()) == s.pos && constructs(call, s.name)
+	})
+}
+
+// upstreamKeyPos is keyPos for upstream "name" {...}.
+func (l *load) upstreamKeyPos(s *spec) func(key string) string {
+	return l.keyPosIn(s, func(call *ast.FuncCallExpr, _ string) bool { return namesUpstream(call, s.name) })
+}
+
+// keyPosIn gives the places of the keys in the table of the call that is meant.
+func (l *load) keyPosIn(s *spec, meant func(call *ast.FuncCallExpr, file string) bool) func(key string) string {
 	return func(key string) string {
 		file := s.pos[:max(strings.LastIndexByte(s.pos, ':'), 0)]
 		stmts, err := parse.Parse(bytes.NewReader(l.src[file]), file)
@@ -20,7 +32,7 @@ func (l *load) keyPos(s *spec) func(key string) string {
 		}
 		place := ""
 		eachCall(reflect.ValueOf(stmts), func(call *ast.FuncCallExpr) {
-			if place != "" || position(file, call.Line()) != s.pos || !constructs(call, s.name) || len(call.Args) != 1 {
+			if place != "" || len(call.Args) != 1 || !meant(call, file) {
 				return
 			}
 			table, ok := call.Args[0].(*ast.TableExpr)
@@ -46,6 +58,16 @@ func constructs(call *ast.FuncCallExpr, name string) bool {
 	object, _ := fn.Object.(*ast.IdentExpr)
 	key, _ := fn.Key.(*ast.StringExpr)
 	return object != nil && key != nil && object.Value == "stage" && key.Value == name
+}
+
+// namesUpstream reports whether the call gives a table to upstream "name".
+func namesUpstream(call *ast.FuncCallExpr, name string) bool {
+	inner, ok := call.Func.(*ast.FuncCallExpr)
+	if !ok || len(inner.Args) != 1 || nameOf(inner.Func) != "upstream" {
+		return false
+	}
+	text, ok := inner.Args[0].(*ast.StringExpr)
+	return ok && text.Value == name
 }
 
 // eachCall visits all calls within a syntax tree.

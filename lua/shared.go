@@ -2,6 +2,7 @@ package lua
 
 import (
 	"crypto/sha256"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/kv"
 	"github.com/stratix-gateway/stratix/core/metric"
+	"github.com/stratix-gateway/stratix/core/upstream"
 	"github.com/stratix-gateway/stratix/core/words"
 	glua "github.com/yuin/gopher-lua"
 )
@@ -18,6 +20,8 @@ import (
 type shared struct {
 	kv      *kv.Store   // the gateway's
 	metrics *metric.Set // what this generation declares
+	// upstreams is where this generation's belong.
+	upstreams *upstream.Registry
 	// environment has the variables that scripts may read; LNil is one that is
 	// not set. It does not change.
 	environment map[string]glua.LValue
@@ -36,6 +40,7 @@ func newShared(opt Options) *shared {
 	}
 	s.kv = lent(opt.Env, kv.State, func() *kv.Store { return kv.New(kv.Limits{}) })
 	s.metrics = lent(opt.Env, metric.State, func() *metric.Registry { return metric.NewRegistry(opt.Shards) }).NewSet()
+	s.upstreams = lent(opt.Env, upstream.State, func() *upstream.Registry { return upstream.NewRegistry(slog.New(slog.DiscardHandler)) })
 	for _, name := range opt.ScriptEnv {
 		s.environment[name] = glua.LNil
 		if value, set := os.LookupEnv(name); set {

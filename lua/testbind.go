@@ -38,7 +38,7 @@ func (c *testCase) testVerbs() functions {
 
 func (c *testCase) bareVerbs() functions {
 	return functions{
-		"connect": c.connect, "send": c.send, "client": c.client,
+		"connect": c.connect, "send": c.send, "client": c.client, "upstream": c.upstream,
 		"advance": c.advance, "at": c.at, "now": c.now, "fill_kv": c.fillKv,
 		"eq": c.eq, "ok": c.ok, "match": c.match, "error": c.raises,
 		"log": c.print, "skip": c.skip,
@@ -93,6 +93,23 @@ func (c *testCase) client(L *glua.LState) int {
 	} else {
 		L.Push(glua.LNil)
 	}
+	return 1
+}
+
+// upstream is t:upstream(name): what would have been posted there so far.
+func (c *testCase) upstream(L *glua.LState) int {
+	name := argString(L, 2, "upstream", "the name of an upstream")
+	if !c.world.HasUpstream(name) {
+		L.RaiseError("unknown upstream %q: the scripts name no such upstream", name)
+	}
+	c.world.Settle()
+	var posts [][]byte
+	for _, p := range c.world.Posts {
+		if p.Upstream == name {
+			posts = append(posts, p.Body)
+		}
+	}
+	L.Push(c.frames(posts))
 	return 1
 }
 

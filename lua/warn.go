@@ -44,12 +44,21 @@ var rules = []rule{
 func (l *load) warnings(in *instance) []Problem {
 	known := in.vocabulary()
 	var all []Problem
-	for _, name := range slices.Sorted(maps.Keys(l.src)) {
-		if strings.HasSuffix(name, ".lua") && !strings.HasSuffix(name, "_test.lua") {
-			all = append(all, warn(name, l.src[name], known)...)
-		}
+	for _, name := range l.scriptFiles() {
+		all = append(all, warn(name, l.src[name], known)...)
 	}
 	return all
+}
+
+// scriptFiles are the files of a generation with Lua in them but the tests, in the
+// order of their names.
+func (l *load) scriptFiles() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(l.src)) {
+		if strings.HasSuffix(name, ".lua") && !strings.HasSuffix(name, "_test.lua") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // warn reads a file that compiles, and says what in it is probably not meant.

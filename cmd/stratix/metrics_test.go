@@ -152,7 +152,8 @@ end }`}, nil)
 }
 
 func TestEveryMetricSaysWhatItCounts(t *testing.T) {
-	r := runGateway(t, map[string]string{"main.lua": `pipeline { stage.disk {}, stage.ring {} }`}, gated)
+	r := runGateway(t, map[string]string{"main.lua": `upstream "orders" { url = "http://127.0.0.1:1" }
+pipeline { stage.disk {}, stage.ring {} }`}, gated)
 	page := r.get("http://" + r.AdminAddr().String() + "/metrics")
 	described, n := map[string]bool{}, 0
 	for line := range strings.Lines(page) {

@@ -20,7 +20,7 @@ type statusCmd struct {
 // Help is shown by stratix status --help.
 func (statusCmd) Help() string {
 	return `Asks a running gateway how it is: which generation of the scripts is live and how the last attempt to change it
-went, its clients, the messages that wait, and the log on the disk.
+went, its clients, the messages that wait, the log on the disk, and the upstreams.
 
 Examples:
   stratix status
@@ -105,6 +105,14 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 		}
 	} else {
 		row("log", "none: the gateway has no data folder")
+	}
+	for i := range st.Upstreams {
+		u := &st.Upstreams[i]
+		row("upstream", "%s: %s, breaker %s, %d waiting (%s), %d taken, %d given up, %d refused",
+			u.Name, u.State, u.Breaker, u.Queued, sizeText(u.Bytes), u.Delivered, u.Lost+u.Expired, u.Refused)
+		if u.LastAt != nil {
+			row("", "last error: %s, %s", u.LastError, momentText(*u.LastAt, now))
+		}
 	}
 	return w.Flush()
 }

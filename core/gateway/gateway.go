@@ -21,6 +21,7 @@ import (
 	"github.com/stratix-gateway/stratix/core/metric"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
+	"github.com/stratix-gateway/stratix/core/upstream"
 )
 
 // Options are everything that a gateway is started with.
@@ -87,6 +88,7 @@ type Gateway struct {
 	ring      *core.Ring
 	kv        *kv.Store        // of the scripts
 	metrics   *metric.Registry // of the scripts
+	upstreams *upstream.Registry
 	journal   *journal.Journal // nil without a data folder
 	sync      core.Sync        // of the journal
 	recovered bool             // the journal runs
@@ -112,7 +114,8 @@ func Open(opt Options) (*Gateway, error) {
 	g.ending, g.end = context.WithCancel(context.Background())
 	g.ring = core.NewRing()
 	g.kv, g.metrics = kv.New(opt.KV), metric.NewRegistry(opt.Shards)
-	g.states = newStates(map[string]any{kv.State: g.kv, metric.State: g.metrics})
+	g.upstreams = upstream.NewRegistry(opt.Log)
+	g.states = newStates(map[string]any{kv.State: g.kv, metric.State: g.metrics, upstream.State: g.upstreams})
 	g.env = &core.Env{Shards: opt.Shards, Log: opt.Log, Ring: g.ring, Disk: g.configureDisk,
 		State: g.states.get}
 	var err error
@@ -138,6 +141,7 @@ func Open(opt Options) (*Gateway, error) {
 	}
 	if err := g.start(); err != nil {
 		g.closeListeners()
+		g.upstreams.Close(context.Background()) // nobody has posted anything
 		return nil, errors.Join(err, g.closeJournal())
 	}
 	return g, nil
@@ -276,6 +280,7 @@ func (g *Gateway) shutdown() error {
 	err := g.shards.Drain(ctx, g.opt.DrainTimeout/2, g.opt.DrainTimeout*4/5)
 	err = errors.Join(err, g.server.Shutdown(ctx))
 	g.scripts.freeze()
+	g.closeUpstreams(ctx)
 	g.shards.Stop()
 	err = errors.Join(err, g.scripts.close(), g.closeJournal())
 	if err != nil {

@@ -87,6 +87,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_script_panics_total", sum.Script.Panics)
 	counter("stratix_script_series_refused_total", g.metrics.Refused())
 	p.shared(g.kv.Stats())
+	p.upstreams(g.upstreams.Stats(), &sum)
 	p.scripts(g.metrics.Families(admin))
 	g.states.report(p)
 
@@ -210,16 +211,25 @@ func (p *page) turns(s shard.Stats) {
 // histogram adds counts of values below unit, 2 units, 4 units and so on; the
 // last one counts all others.
 func (p *page) histogram(name string, counts []uint64, unit, sum float64) {
+	p.histogramOf(name, "", counts, unit, sum)
+}
+
+// histogramOf is histogram with a label, written as label="value", or none.
+func (p *page) histogramOf(name, label string, counts []uint64, unit, sum float64) {
 	w := p.family(name, "histogram")
+	before, behind := "", ""
+	if label != "" {
+		before, behind = label+",", "{"+label+"}"
+	}
 	below := uint64(0)
 	for i, n := range counts[:len(counts)-1] {
 		below += n
-		metrics.WriteCounterUint64(w, fmt.Sprintf("%s_bucket{le=\"%g\"}", name, math.Ldexp(unit, i)), below)
+		metrics.WriteCounterUint64(w, fmt.Sprintf("%s_bucket{%sle=\"%g\"}", name, before, math.Ldexp(unit, i)), below)
 	}
 	below += counts[len(counts)-1]
-	metrics.WriteCounterUint64(w, name+`_bucket{le="+Inf"}`, below)
-	metrics.WriteCounterFloat64(w, name+"_sum", sum)
-	metrics.WriteCounterUint64(w, name+"_count", below)
+	metrics.WriteCounterUint64(w, fmt.Sprintf("%s_bucket{%sle=\"+Inf\"}", name, before), below)
+	metrics.WriteCounterFloat64(w, name+"_sum"+behind, sum)
+	metrics.WriteCounterUint64(w, name+"_count"+behind, below)
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -25,7 +25,7 @@ func startStages(gen *core.Generation) error {
 		}
 		if err := starter.Start(ctx); err != nil {
 			s.Life.Generations--
-			return errors.Join(fmt.Errorf("%s: stage.%s: start: %w", s.Pos, s.Name, err), stopStages(gen.Stages[:i]))
+			return errors.Join(fmt.Errorf("%s: %s: start: %w", s.Pos, named(s), err), stopStages(gen.Stages[:i]))
 		}
 	}
 	return nil
@@ -45,10 +45,19 @@ func stopStages(stages []core.OpenStage) error {
 			continue
 		}
 		if err := stopper.Stop(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("%s: stage.%s: stop: %w", s.Pos, s.Name, err))
+			errs = append(errs, fmt.Errorf("%s: %s: stop: %w", s.Pos, named(s), err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// named is how errors call a stage, or what else lives with a generation: that was
+// opened from nothing.
+func named(s core.OpenStage) string {
+	if s.Key == "" {
+		return s.Name
+	}
+	return "stage." + s.Name
 }
 
 // expect prepares for the departure of a generation from all shards.

@@ -71,7 +71,7 @@ func TestAStageIsStartedWithItsFirstGenerationAndStoppedWithItsLast(t *testing.T
 func TestAStageThatDoesNotStartLeavesNothingBehind(t *testing.T) {
 	var log []string
 	good := core.OpenStage{Name: "good", Stage: &lamp{name: "good", log: &log}, Life: new(core.Life)}
-	bad := core.OpenStage{Name: "bad", Pos: "main.lua:3", Stage: &lamp{broken: errors.New("no bulb"), log: &log}, Life: new(core.Life)}
+	bad := core.OpenStage{Name: "bad", Key: "bad", Pos: "main.lua:3", Stage: &lamp{broken: errors.New("no bulb"), log: &log}, Life: new(core.Life)}
 	err := startStages(&core.Generation{Stages: []core.OpenStage{good, bad}})
 	if err == nil || !strings.Contains(err.Error(), "main.lua:3: stage.bad: start: no bulb") {
 		t.Errorf("got %v", err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/shard"
+	"github.com/stratix-gateway/stratix/core/upstream"
 )
 
 // Status is what GET /v1/status shows.
@@ -27,8 +28,10 @@ type Status struct {
 		OldestSeconds float64 `json:"oldestSeconds"` // how long the oldest has waited
 		Clients       int     `json:"clients"`       // that something is kept for
 	} `json:"kept"`
-	Log     *LogStatus `json:"log,omitempty"` // absent without a data folder
-	Scripts struct {
+	Log *LogStatus `json:"log,omitempty"` // absent without a data folder
+	// Upstreams are those that the scripts name, and those that they have named.
+	Upstreams []upstream.Stats `json:"upstreams,omitempty"`
+	Scripts   struct {
 		Folder     string     `json:"folder"`
 		Generation uint32     `json:"generation"` // the live one
 		Since      time.Time  `json:"since"`
@@ -71,6 +74,7 @@ func (g *Gateway) status() Status {
 			Full: l.Full, Failing: l.Failing, LastError: l.LastError,
 		}
 	}
+	st.Upstreams = g.upstreams.Stats()
 	s := &st.Scripts
 	s.Folder, s.Generation, s.Since, s.Hash = g.dir, sc.generation, sc.since.UTC(), sc.hash
 	s.Stages, s.Policy, s.LastGood, s.Last = sc.stages, sc.policy, sc.lastGood, sc.last

@@ -54,6 +54,7 @@ func (c *Client) leave(reason string) {
 		if err := w.program.Hooks.Disconnect(&c.Session, reason); err != nil {
 			w.HookErrors = append(w.HookErrors, err)
 		}
+		w.postDisconnect(c, reason)
 	}
 }
 

@@ -27,7 +27,7 @@ type mailbox struct {
 type letterCopy struct {
 	to, state, stored string
 	seq               uint64
-	letter            *record.Letter
+	letter            *record.Letter // nil for an upstream
 	body              []byte
 	results           []*Result // that speak of it
 	keyed             bool      // a newer one under its key replaces it
@@ -249,7 +249,7 @@ func (w *World) hand(c *Client, l *letterCopy) {
 // acknowledge is what reliable recipients do when the sender has its first answer.
 func (w *World) acknowledge(r *Result) {
 	for _, l := range r.copies {
-		if c := w.clients[l.to]; l.state == Queued && c != nil && c.Reliable {
+		if c := w.clients[l.to]; l.state == Queued && l.letter != nil && c != nil && c.Reliable {
 			w.settle(c.box, l, Delivered)
 		}
 	}

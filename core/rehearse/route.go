@@ -85,13 +85,21 @@ func (w *World) route(r *Result) {
 		given[id] = true
 		return first
 	}
-	some := false // of the targets can be somebody
+	some, posted := false, false // of the targets can be somebody; is an upstream
 	for _, t := range d.Targets {
 		if t.Kind == core.ToSender {
 			if !c.Connected {
 				continue
 			}
 			t = core.Target{Kind: core.ToClient, Name: c.ID}
+		}
+		if t.Kind == core.ToUpstream {
+			some = true
+			if w.post(r, t.Name, body) {
+				r.counts.Queued++
+			}
+			posted = true
+			continue
 		}
 		if len(t.Name) > longestName {
 			continue // nobody bears it
@@ -116,6 +124,9 @@ func (w *World) route(r *Result) {
 	}
 	if r.Stored == onDisk && len(r.copies) == 0 && len(r.again) > 0 {
 		r.Stored = r.again[0].stored
+	}
+	if posted {
+		r.Stored = inMemory
 	}
 	r.answer(many)
 	w.acknowledge(r)

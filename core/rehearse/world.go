@@ -37,6 +37,8 @@ type World struct {
 	// HookErrors are the errors of on_connect, on_disconnect and on_tick, for
 	// the caller to take.
 	HookErrors []error
+	// Posts are what upstreams would have got so far: nothing is posted.
+	Posts []Post
 
 	program  *core.Program
 	run      *Rehearsal
@@ -102,6 +104,7 @@ func (w *World) Connect(a Arrival) *Client {
 		return c
 	}
 	c.hooked = true
+	w.postConnect(c)
 	for _, g := range append(slices.Clone(hello.Joins), a.Groups...) {
 		c.join(g)
 	}

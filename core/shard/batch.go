@@ -35,7 +35,8 @@ const (
 	lateLost = iota
 	lateDelivered
 	lateExpired
-	lateSilent // nobody will know
+	lateSilent  // nobody will know
+	lateUntaken // by an upstream
 )
 
 var le = binary.LittleEndian

@@ -20,6 +20,8 @@ type flight struct {
 	lost    uint32 // recipients that will never give one
 	expired bool   // ... because it waited too long for one of them
 	silent  bool   // ... and nobody knows of one
+	untaken bool   // ... and an upstream is one of them
+	letter  bool   // it is a dead letter
 	stored  stored // by the shards that have reported: the least
 	fault   fault  // why a recipient was refused
 	counts  wire.Counts
@@ -119,6 +121,9 @@ func (s *Shard) reportLate(slot uint32, outcome byte) {
 		f.expired = true
 	case lateLost:
 		f.lost++
+	case lateUntaken:
+		f.lost++
+		f.untaken = true
 	}
 	if f.shards > 0 {
 		f.late++ // counted when the first reports are in
@@ -148,6 +153,10 @@ func (s *Shard) answer(f *flight) {
 		if n.Offline == 0 {
 			s.count.Offline++ // a group or a prefix in which nobody is
 		}
+	}
+	if f.letter && code != "" {
+		s.count.LettersLost++
+		s.complain("a dead letter of an upstream reached nobody: it is lost", "code", code)
 	}
 	here := c != nil && c.state == open
 	switch {
@@ -185,6 +194,10 @@ func (s *Shard) answerLate(f *flight) {
 		s.sendError(c, f.id, code, text)
 		return
 	}
+	if f.untaken {
+		s.sendError(c, f.id, ruling.Untaken.Code, ruling.Untaken.Text)
+		return
+	}
 	if f.lost > 0 {
 		s.sendError(c, f.id, ruling.LostUnwritten.Code, ruling.LostUnwritten.Text)
 		return
@@ -202,6 +215,8 @@ func (why fault) answer() (code, text string) {
 		return ruling.Expired.Code, ruling.Expired.Text
 	case faultSender:
 		return ruling.TooManyWait.Code, ruling.TooManyWait.Text
+	case faultUpstream:
+		return ruling.UpstreamFull.Code, ruling.UpstreamFull.Text
 	case faultStorage:
 		return "storage_failed", "the message could not be written to the disk; nothing of it was kept"
 	case faultDisk:

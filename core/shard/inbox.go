@@ -21,6 +21,7 @@ const (
 	parcelCommit                    // a commit is done or has failed
 	parcelRelief                    // the shard's relief is written or not
 	parcelPaged                     // letters were read from the log
+	parcelPosts                     // upstreams are done with posts
 	parcelCall                      // run a function on the shard's goroutine
 )
 
@@ -37,6 +38,7 @@ type parcel struct {
 	client  *Client
 	program *core.Program
 	held    []*core.Message
+	posts   *core.Post
 	drain   *drainOrder
 	commit  *commit
 	paging  *paging

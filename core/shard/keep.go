@@ -18,17 +18,18 @@ const (
 
 func (s stored) String() string { return [...]string{"memory", "os", "disk"}[s%3] }
 
-// fault is why a recipient was refused a message that should have been kept.
+// fault is why a recipient was refused a message.
 type fault uint8
 
 const (
-	faultNone    fault = iota
-	faultLost          // a repeat of what will not be delivered ...
-	faultExpired       // ... since it waited too long
-	faultFull          // no room for one more in the ring or for this client
-	faultSender        // too many of this sender wait
-	faultStorage       // the log could not be written
-	faultDisk          // ... because the disk is full
+	faultNone     fault = iota
+	faultLost           // a repeat of what will not be delivered ...
+	faultExpired        // ... since it waited too long
+	faultFull           // no room for one more in the ring or for this client
+	faultSender         // too many of this sender wait
+	faultUpstream       // an upstream has no room
+	faultStorage        // the log could not be written
+	faultDisk           // ... because the disk is full
 )
 
 // keeping is a message on its way into the mailboxes of this shard.

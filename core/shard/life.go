@@ -110,6 +110,7 @@ func (s *Shard) greet(c *session) {
 	if len(hello.Joins) > 0 {
 		s.noteGroups(c)
 	}
+	s.postConnect(c)
 }
 
 // turnAway closes a client that arrived while the gateway shuts down.
@@ -138,6 +139,7 @@ func (s *Shard) retire(c *session, why cause) {
 		if err := s.programOf(c).Hooks.Disconnect(&c.Session, string(why)); err != nil {
 			s.count.HookErrors++
 		}
+		s.postDisconnect(c, why)
 	}
 }
 

@@ -151,6 +151,8 @@ func (s *Shard) accept(p *parcel) {
 		s.relieved()
 	case parcelPaged:
 		s.pagedIn(p.paging)
+	case parcelPosts:
+		s.posted(p.posts)
 	case parcelCall:
 		p.call()
 	}
@@ -185,6 +187,7 @@ func (s *Shard) advance(now time.Time) {
 		}
 		s.sweepOn()
 		s.thinBlanks()
+		s.thinPosts()
 		s.recorder.Tick()
 		s.traceTick()
 		s.seen.expire(s.seconds())

@@ -36,6 +36,7 @@ func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 	f.id = append(f.id[:0], m.ID...)
 	held := m.Held()
 	f.sender, f.serial = held.Slot, held.Serial
+	f.letter = m.From.ID == ""
 	f.many = len(targets) > 1 || targets[0].Kind == core.ToPrefix || targets[0].Kind == core.ToGroup
 	f.receipt = m.Receipt && len(m.ID) > 0 && s.flights.late < maxLate
 	if m.Trace != nil {
@@ -45,8 +46,10 @@ func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 			s.flights.watched++
 		}
 	}
-	f.shards = shards
-	if shards == 0 { // the sender was meant and has left, or nobody can be
+	if f.shards = shards; len(s.ups) > 0 {
+		f.shards++
+	}
+	if f.shards == 0 { // the sender was meant and has left, or nobody can be
 		f.shards = 1
 		s.report(slot, wire.Counts{Offline: 1}, storedMemory, faultNone)
 		return
@@ -74,6 +77,9 @@ func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 			b.buf = appendMessage(b.buf, kind, slot, flags, part, s.body)
 		}
 	}
+	if len(s.ups) > 0 {
+		s.post(m, slot, wanted, kept)
+	}
 }
 
 // isSelf reports whether t is the sender's own connection.
@@ -81,12 +87,13 @@ func (s *Shard) isSelf(c *session, t core.Target) bool {
 	return c.state == open && (t.Kind == core.ToSender || t.Kind == core.ToClient && t.Name == c.ID)
 }
 
-// split sorts the targets by the shards that own them into s.parts and returns
-// how many shards that is.
+// split sorts the targets by the shards that own them into s.parts, and returns
+// how many shards that is; upstreams go into s.ups.
 func (s *Shard) split(c *session, m *core.Message, targets []core.Target) (shards uint16) {
 	for i := range s.parts {
 		s.parts[i] = s.parts[i][:0]
 	}
+	s.ups = s.ups[:0]
 	put := func(i int, t core.Target) {
 		if len(s.parts[i]) == 0 {
 			shards++
@@ -104,6 +111,8 @@ func (s *Shard) split(c *session, m *core.Message, targets []core.Target) (shard
 			}
 		case core.ToClient:
 			put(s.ownerOf(t.Name), t)
+		case core.ToUpstream:
+			s.ups = append(s.ups, t)
 		default:
 			for i := range s.parts {
 				put(i, t)

@@ -128,6 +128,13 @@ func (set *Set) each(f func(*Shard)) {
 	}
 }
 
+// Settle returns when what was posted to the shards by now is done, and what that
+// made them send to each other.
+func (set *Set) Settle() {
+	set.each(func(*Shard) {})
+	set.each(func(*Shard) {})
+}
+
 // Stats returns what every shard tells of itself; nothing after Stop.
 func (set *Set) Stats() []Stats {
 	told := make(chan Stats, len(set.all))

@@ -154,32 +154,34 @@ type Shard struct {
 	recovering  arena.Ref    // the block of the record that is recovered
 
 	// Buffers that every message uses again.
-	buf       []byte // what a socket read returns
-	frames    *frame.Reader
-	deflater  *frame.Deflater
-	parser    *wire.Parser
-	frame     wire.Frame
-	msg       *core.Message
-	body      []byte // encoded envelope without its head
-	text      []byte // a control message being composed
-	reader    ruling.Reader
-	targets   []core.Target   // of an unpacked entry
-	parts     [][]core.Target // targets by shard
-	gone      []mark
-	tail      []byte // what dropOldest moves
-	outbounds []*outbound
-	kept      int    // their bytes
-	position  uint64 // where the next outbound begins; see outbound
-	inputs    []*inbound
-	keeping   keeping
-	out       record.Letter
-	envelope  []byte
-	pagedBody []byte
-	acked     []wire.Range
-	ranges    []record.Range
-	gaps      []wire.Gap
-	stateBuf  record.State
-	read      record.Record
+	buf        []byte // what a socket read returns
+	frames     *frame.Reader
+	deflater   *frame.Deflater
+	parser     *wire.Parser
+	frame      wire.Frame
+	msg        *core.Message
+	body       []byte // encoded envelope without its head
+	text       []byte // a control message being composed
+	reader     ruling.Reader
+	targets    []core.Target   // of an unpacked entry
+	parts      [][]core.Target // targets by shard
+	ups        []core.Target   // those that are upstreams
+	blankPosts                 // those to be used again
+	gone       []mark
+	tail       []byte // what dropOldest moves
+	outbounds  []*outbound
+	kept       int    // their bytes
+	position   uint64 // where the next outbound begins; see outbound
+	inputs     []*inbound
+	keeping    keeping
+	out        record.Letter
+	envelope   []byte
+	pagedBody  []byte
+	acked      []wire.Range
+	ranges     []record.Range
+	gaps       []wire.Gap
+	stateBuf   record.State
+	read       record.Record
 
 	pingTicks, idleTicks, stallTicks, ackTicks uint32
 

@@ -26,6 +26,8 @@ type Counts struct {
 	Offline, Overflow, Unstored  uint64 // deliveries, one a recipient, that failed at once; a group of nobody is one
 	Dropped                      uint64 // deliveries taken out of full queues later
 	Held                         uint64 // held by a stage
+	Answers, AnswersMissed       uint64 // replies of upstreams that clients got, and that nobody was there for
+	LettersLost                  uint64 // dead letters that reached nobody
 	Panics, HookErrors           uint64
 	Reads, Writes                uint64 // system calls
 	WireIn, WireOut              uint64 // bytes on the sockets
@@ -208,6 +210,9 @@ func (c *Counts) add(o *Counts) {
 	c.Unstored += o.Unstored
 	c.Dropped += o.Dropped
 	c.Held += o.Held
+	c.Answers += o.Answers
+	c.AnswersMissed += o.AnswersMissed
+	c.LettersLost += o.LettersLost
 	c.Panics += o.Panics
 	c.HookErrors += o.HookErrors
 	c.Reads += o.Reads

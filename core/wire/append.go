@@ -138,10 +138,12 @@ func AppendBody(dst []byte, m *core.Message) []byte {
 }
 
 // AppendEnvelope is AppendBody for a message that is kept as its parts; id and
-// headers may be empty.
+// headers may be empty, and from is of what comes from the gateway itself.
 func AppendEnvelope(dst []byte, from string, id, data, headers []byte, millis int64) []byte {
-	dst = append(dst, `"from":`...)
-	dst = append(AppendString(dst, from), ',')
+	if from != "" {
+		dst = append(dst, `"from":`...)
+		dst = append(AppendString(dst, from), ',')
+	}
 	dst = appendPayload(dst, id, data, millis)
 	if len(headers) > 0 {
 		dst = append(dst, `,"headers":`...)

@@ -20,10 +20,41 @@ function pipeline(items) end
 ---@type Stages
 stage = {}
 
+---Names a service that messages can be posted to with msg:to_upstream, while the
+---scripts load: upstream "orders" { url = "https://orders.internal/hook" }. A post
+---is a JSON array of messages (from, messageId, data, ts, headers). 2xx means that
+---they are taken; its reply may answer their senders, or name some that failed:
+---{"replies":[{"from":"a","messageId":"1","data":...,"status":"failed"}]}. A save
+---with the same settings goes on with what waits; what waits for an upstream that
+---was taken out, or changed, is posted for 30 s more and is then given up. What
+---waits is in memory: it is gone when the process ends.
+---@param name string 1 to 64 of a-z, 0-9, '_', '-' and '.'
+---@return fun(settings: UpstreamSettings) settings
+function upstream(name) end
+
+---@class UpstreamSettings
+---@field url string Where to post: http:// or https://; certificates are verified, redirects are not followed.
+---@field timeout? string For one post with its reply, up to 5m; 5s by default.
+---@field batch? integer Messages of one post, up to 1000; 100 by default. A post has at most 1MiB, or one message.
+---@field linger? string How long a message waits for others to fill its batch, up to 10s; 5ms by default.
+---@field queue? integer Messages that may wait, those being posted included; 10000 by default. Senders of more get upstream_full.
+---@field queue_bytes? string|integer Bytes that may wait; 16MiB by default.
+---@field retries? integer How often a post is tried again after 5xx, 408, 429, a timeout or a broken connection; 8 by default.
+---@field backoff? string The longest pause before the first retry; it doubles with each, and a random part of it is waited; 200ms by default.
+---@field max_backoff? string What it doubles up to; 30s by default. A Retry-After may be longer, up to 10m.
+---@field breaker? integer After so many failed posts in a row only one at a time is tried, every cooldown; 5 by default, 0 for never.
+---@field cooldown? string The pause before each of these; 5s by default.
+---@field concurrency? integer Posts at the same time, up to 64; 4 by default. All messages of one sender take the same way, in their order.
+---@field secret_env? string The environment variable with the key of the signature; --script-env has to name it.
+---@field headers? table<string, string> Further headers of each post.
+---@field events? string[] connect and disconnect: clients that come and go are posted too.
+---@field dead_letter? string Where messages go that were given up: client:ID, group:NAME or prefix:BEGINNING. Without it they are counted and logged.
+---@field allow_link_local? boolean Allows link-local addresses and those of the metadata services of clouds; false by default.
+
 ---One message on its way through the pipeline. It can be used until the
 ---function that it was given to returns.
 ---
----Without a routing verb (to, to_prefix, to_group, to_sender, reply) a message
+---Without a routing verb (to, to_prefix, to_group, to_sender, to_upstream, reply) a message
 ---goes where its sender addressed it; the first routing verb replaces that, and
 ---further ones add. With to_own they all add. Nothing happens before the whole
 ---pipeline has accepted the message.
@@ -126,6 +157,13 @@ function msg:to_group(group) end
 
 ---Sends the message back to its sender.
 function msg:to_sender() end
+
+---Posts the message to an upstream, beside its other targets. Its sender is told
+---that it is queued (in memory); with a receipt also that the upstream has taken
+---it, or the error "lost" or "expired". Without room in the queue the error is
+---"upstream_full". A name that is written out is checked when the scripts load.
+---@param name string of an upstream that the scripts name
+function msg:to_upstream(name) end
 
 ---Keeps the recipients that the sender has named, as far as on_policy allows
 ---them: routing verbs before and after it add to them. Without a `to` it does

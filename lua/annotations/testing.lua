@@ -30,6 +30,14 @@ function t:connect(id, options) end
 ---@return TestClient? client nil when there is none
 function t:client(id) end
 
+---What an upstream would have been posted so far, oldest first: messages with
+---from, messageId, data, headers and ts, and the events that it asks for, with
+---event, from and ts. Nothing is posted in a test: such a message waits for ever
+---("upstream:orders" in targets and queued).
+---@param name string of an upstream of the scripts; another one is an error
+---@return table[] posts
+function t:upstream(name) end
+
 ---A message as a client sends it. The gateway's own parser reads it, so a field
 ---that is wrong gets the error that it gets there.
 ---@class TestMessage
