@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"time"
 )
@@ -73,3 +74,8 @@ type Denial struct {
 }
 
 func (d *Denial) Error() string { return d.Code + ": " + d.Text }
+
+// Passing reports whether the same may be allowed a little later.
+func (d *Denial) Passing() bool {
+	return d.Status >= http.StatusInternalServerError || d.Status == http.StatusTooManyRequests
+}

@@ -3,7 +3,6 @@ package shard
 import (
 	"bytes"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -105,7 +104,7 @@ func refusedToken(err error) (code, text string) {
 	switch {
 	case !errors.As(err, &d):
 		return "unavailable", "the gateway cannot look at the token at the moment"
-	case d.Status >= http.StatusInternalServerError || d.Status == http.StatusTooManyRequests || d.Code == ruling.NoRenewal.Code:
+	case d.Passing() || d.Code == ruling.NoRenewal.Code:
 		return d.Code, d.Text
 	}
 	return "bad_token", d.Text
