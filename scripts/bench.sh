@@ -49,6 +49,7 @@ trap 'exit 130' INT TERM
 routes() {
   rm -rf "$work/routes"
   cp -R scripts/routes "$work/routes"
+  rm "$work/routes/main_test.lua" # it wants what is shipped
   local stage main=$work/routes/main.lua
   for stage in $(case $1 in ring) echo disk ;; neither) echo disk ring ;; esac); do
     if [ "$(grep -c "^ *stage\.$stage {.*},\$" "$main")" != 1 ]; then
@@ -62,7 +63,7 @@ routes() {
 # serve starts a gateway on what is in $work, and returns when it is ready.
 serve() {
   bin/stratix serve --listen "127.0.0.1:$port" --admin off --scripts "$work/routes" \
-    --data "$work/data" --summary 0 --drain-timeout 2s >"$work/log" 2>&1 &
+    --data "$work/data" --gate load --summary 0 --drain-timeout 2s >"$work/log" 2>&1 &
   gateway=$!
   local deadline=$((SECONDS + 60))
   while [ "$SECONDS" -lt "$deadline" ]; do
