@@ -45,7 +45,7 @@ type serveCmd struct {
 	SessionLifetime  time.Duration `help:"Time for which such a client stays in its groups, and is reached by its prefixes, while it is offline." default:"24h" env:"STRATIX_SESSION_LIFETIME" group:"Limits"`
 	MaxSessions      int           `help:"ClientIDs that something is kept for; past it the one that was away longest is forgotten, if nothing waits for it." default:"1000000" env:"STRATIX_MAX_SESSIONS" group:"Limits"`
 	DedupWindow      time.Duration `help:"Time for which a messageId that comes again is known." default:"10m" env:"STRATIX_DEDUP_WINDOW" group:"Limits"`
-	DedupMessages    int           `help:"Deliveries that are known at the most, for that." default:"400000" env:"STRATIX_DEDUP_MESSAGES" group:"Limits"`
+	DedupMessages    int           `help:"Deliveries that are known at the most, for that." default:"250000" env:"STRATIX_DEDUP_MESSAGES" group:"Limits"`
 	Budget           int           `help:"Lua instructions for one message." default:"100000" env:"STRATIX_BUDGET" group:"Limits"`
 	KvEntries        int           `help:"Values that scripts share with stratix.kv." default:"100000" env:"STRATIX_KV_ENTRIES" group:"Limits"`
 	KvBytes          core.Bytes    `help:"Their keys and strings, and 64 bytes for each." default:"16MiB" env:"STRATIX_KV_BYTES" group:"Limits"`
@@ -63,7 +63,7 @@ type serveCmd struct {
 	Gate                 string        `help:"How far a save must come before it goes live: ${enum}. Each is with those before." enum:"load,test,shadow" default:"shadow" env:"STRATIX_GATE" group:"Scripts"`
 	ShadowMessages       int           `help:"Messages of late that a shadow run takes, at the most." default:"10000" env:"STRATIX_SHADOW_MESSAGES" group:"Scripts"`
 	ShadowErrors         share         `help:"Part of these that may fail without having failed before." default:"1%" env:"STRATIX_SHADOW_ERRORS" group:"Scripts"`
-	RecordBytes          core.Bytes    `help:"Memory for what clients have sent of late, in all: for shadow runs and replays. 0 for none." default:"8MiB" env:"STRATIX_RECORD_BYTES" group:"Scripts"`
+	RecordBytes          core.Bytes    `help:"Memory for what clients have sent of late, in all: for shadow runs and replays. 0 for none." default:"2MiB" env:"STRATIX_RECORD_BYTES" group:"Scripts"`
 	Canary               share         `help:"Part of the clients that have a save before the others, for --rollback-window; 0% for none." default:"0%" env:"STRATIX_CANARY" group:"Scripts"`
 	RollbackWindow       time.Duration `help:"Time for which a save is on trial: where it fails, what was live before comes back. 0 for no trials." default:"30s" env:"STRATIX_ROLLBACK_WINDOW" group:"Scripts"`
 	RollbackErrors       share         `help:"Part of the messages that may fail meanwhile, above what failed before." default:"5%" env:"STRATIX_ROLLBACK_ERRORS" group:"Scripts"`
@@ -75,7 +75,7 @@ type serveCmd struct {
 	DrainTimeout time.Duration `help:"Time to let the clients go after SIGTERM." default:"10s" env:"STRATIX_DRAIN_TIMEOUT" group:"Running"`
 	Summary      time.Duration `help:"Period of the summary line in the log; 0 for none." default:"30s" env:"STRATIX_SUMMARY" group:"Running"`
 	ExplainRate  int           `help:"One message in so many leaves a trace for stratix explain; 1 for all, 0 for none." default:"64" env:"STRATIX_EXPLAIN_RATE" group:"Running"`
-	ExplainBytes core.Bytes    `help:"Memory for traces in all, at least 64 KiB for each event loop." default:"4MiB" env:"STRATIX_EXPLAIN_BYTES" group:"Running"`
+	ExplainBytes core.Bytes    `help:"Memory for traces in all, at least 64 KiB for each event loop." default:"1MiB" env:"STRATIX_EXPLAIN_BYTES" group:"Running"`
 	ExplainData  core.Bytes    `help:"Bytes of a message's data that a trace shows; 0 for none, only sizes and the names of changed members." default:"0" env:"STRATIX_EXPLAIN_DATA" group:"Running"`
 	LogFormat    string        `help:"${enum}." enum:"text,json" default:"text" env:"STRATIX_LOG_FORMAT" group:"Running"`
 	LogLevel     string        `help:"${enum}." enum:"debug,info,warn,error" default:"info" env:"STRATIX_LOG_LEVEL" group:"Running"`
