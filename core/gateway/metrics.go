@@ -30,7 +30,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_connections_closed_total", sum.Closed)
 	for _, l := range []labelled{
 		{"left", sum.Left}, {"lost", sum.Lost}, {"replaced", sum.Replaced}, {"idle", sum.Idle}, {"slow", sum.Slow},
-		{"stalled", sum.Stalled}, {"refused", sum.Refused}, {"protocol", sum.Protocol}, {"unacked", sum.Unacked}, {"drain", sum.Drained},
+		{"stalled", sum.Stalled}, {"refused", sum.Refused}, {"protocol", sum.Protocol}, {"unacked", sum.Unacked}, {"operator", sum.Dismissed}, {"drain", sum.Drained},
 	} {
 		counter(fmt.Sprintf("stratix_connections_ended_total{cause=%q}", l.label), l.value)
 	}

@@ -15,9 +15,9 @@ type canary struct {
 
 const canaryWhole = 1 << 16
 
-// programOf is the program that c's messages begin in.
-func (s *Shard) programOf(c *session) *core.Program {
-	if y := &s.canary; y.program != nil && maphash.String(y.seed, c.ID)%canaryWhole < y.share {
+// programOf is the program that the messages of a ClientID begin in.
+func (s *Shard) programOf(id string) *core.Program {
+	if y := &s.canary; y.program != nil && maphash.String(y.seed, id)%canaryWhole < y.share {
 		return y.program
 	}
 	return s.program

@@ -12,9 +12,10 @@ const (
 	causeSlow     cause = "slow"
 	causeStalled  cause = "stalled"
 	causeProtocol cause = "protocol"
-	causeUnacked  cause = "unacked" // it took too long to acknowledge
-	causeDrain    cause = "drain"   // the gateway shuts down ...
-	causeStop     cause = "stop"    // ... and has
+	causeUnacked  cause = "unacked"  // it took too long to acknowledge
+	causeOperator cause = "operator" // an operator disconnected it
+	causeDrain    cause = "drain"    // the gateway shuts down ...
+	causeStop     cause = "stop"     // ... and has
 )
 
 // closed counts a connection that has been closed, once.
@@ -39,6 +40,8 @@ func (c *Counts) closed(why cause) {
 		c.Protocol++
 	case causeUnacked:
 		c.Unacked++
+	case causeOperator:
+		c.Dismissed++
 	case causeDrain, causeStop:
 		c.Drained++
 	}

@@ -15,6 +15,7 @@ const (
 	CloseUnsupported = 1003
 	CloseTryLater    = 1013
 	CloseReplaced    = 4001
+	CloseDismissed   = 4003
 	CloseRefused     = 4403
 	CloseSlow        = 4008
 	CloseIdle        = 4009
@@ -57,7 +58,7 @@ func (s *Shard) attach(cl *Client) {
 	*c = session{
 		Session: core.Session{ID: cl.ID, Remote: cl.Remote},
 		place:   cl.Place, pump: cl.pump, fd: int32(cl.FD), deflate: cl.Deflate,
-		slot: c.slot, serial: c.serial, state: open, seen: s.wheel.now, pinged: s.wheel.now,
+		slot: c.slot, serial: c.serial, state: open, since: s.wheel.now, seen: s.wheel.now, pinged: s.wheel.now,
 		reliable: cl.Reliable,
 	}
 	if c.pump != nil {
@@ -82,7 +83,7 @@ func (s *Shard) attach(cl *Client) {
 // greet runs the on_connect hook.
 func (s *Shard) greet(c *session) {
 	hello := core.Conn{Session: &c.Session}
-	if err := s.programOf(c).Hooks.Connect(&hello); err != nil {
+	if err := s.programOf(c.ID).Hooks.Connect(&hello); err != nil {
 		s.count.HookErrors++
 		s.abandon(c, CloseRefused, "the gateway's on_connect hook failed", causeRefused)
 		return
@@ -96,7 +97,7 @@ func (s *Shard) greet(c *session) {
 		if !s.dir.join(c, g) {
 			s.count.HookErrors++
 			s.complain("on_connect joins more groups than a client may be in: the rest are left out",
-				"client", c.ID, "most", MaxGroups, "generation", s.programOf(c).Generation)
+				"client", c.ID, "most", MaxGroups, "generation", s.programOf(c.ID).Generation)
 			break
 		}
 	}
@@ -128,7 +129,7 @@ func (s *Shard) retire(c *session, why cause) {
 	s.count.closed(why)
 	if c.hooked {
 		c.hooked = false
-		if err := s.programOf(c).Hooks.Disconnect(&c.Session, string(why)); err != nil {
+		if err := s.programOf(c.ID).Hooks.Disconnect(&c.Session, string(why)); err != nil {
 			s.count.HookErrors++
 		}
 	}

@@ -12,7 +12,7 @@ import (
 const longestName = max(core.MaxClientID, core.MaxGroupName)
 
 // route sends an accepted message to the shards that own its recipients. c is
-// nil when the sender left while the message was held.
+// nil when the sender left while the message was held, or never was connected.
 func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 	kept := m.Storage >= core.StorageMemory
 	kind := byte(entryMessage)
@@ -37,7 +37,7 @@ func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 	held := m.Held()
 	f.sender, f.serial = held.Slot, held.Serial
 	f.many = len(targets) > 1 || targets[0].Kind == core.ToPrefix || targets[0].Kind == core.ToGroup
-	f.receipt = m.Receipt && len(m.ID) > 0 && s.flights.late < maxLate
+	f.receipt = m.Receipt && (len(m.ID) > 0 || held.Slot >= publishedSlot) && s.flights.late < maxLate
 	if m.Trace != nil {
 		f.trace = m.Trace.Number
 		f.watched = !f.many && s.flights.watched < maxWatched && s.flights.late < maxLate
@@ -134,6 +134,10 @@ func (s *Shard) resumed(batch []*core.Message) {
 		p := h.Program.Pipeline
 		p.Pending--
 		c := s.sessions.find(h.Slot, h.Serial)
+		published, _ := s.publications.find(h.Slot, h.Serial)
+		if published != nil {
+			published.held = false
+		}
 		if c != nil && c.state == open {
 			c.held = false
 		} else {
@@ -150,6 +154,7 @@ func (s *Shard) resumed(batch []*core.Message) {
 		if c != nil && c.state == open {
 			s.listen(c)
 		}
+		s.resumePublication(published)
 	}
 	s.releasePrograms()
 }

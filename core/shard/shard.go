@@ -79,6 +79,9 @@ type Shard struct {
 	dir      directory
 	wheel    wheel
 	flights  flights
+
+	publications publications
+
 	count    Counts
 	untraced int // messages until the next that may get a trace; below 1 for none
 	tracer   tracer
