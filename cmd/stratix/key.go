@@ -28,7 +28,7 @@ Examples:
 
 // keysFlag is the flag of every command about keys.
 type keysFlag struct {
-	Keys string `help:"File of keys (${default})." default:"keys" placeholder:"FILE" type:"path" env:"STRATIX_KEYS"`
+	Keys string `help:"File of keys (${default})." default:"keys" placeholder:"FILE" env:"STRATIX_KEYS"`
 }
 
 type keyNewCmd struct {

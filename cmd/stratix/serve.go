@@ -50,7 +50,7 @@ type serveCmd struct {
 	KvBytes          core.Bytes    `help:"Their keys and strings, and 64 bytes for each." default:"16MiB" env:"STRATIX_KV_BYTES" group:"Limits"`
 
 	Origins       []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
-	Keys          string     `help:"File with the keys of the HTTP API (stratix key new); without it the admin address alone answers, and asks for none." placeholder:"FILE" type:"path" env:"STRATIX_KEYS" group:"Clients"`
+	Keys          string     `help:"File with the keys of the HTTP API (stratix key new); without it the admin address alone answers, and asks for none." placeholder:"FILE" env:"STRATIX_KEYS" group:"Clients"`
 	PublicPublish bool       `help:"Who has a key may publish on the clients' address too: POST /v1/publish." env:"STRATIX_PUBLIC_PUBLISH" group:"Clients"`
 	InsecureOpen  bool       `help:"It is meant that anybody who reaches the address may connect under any ClientID." env:"STRATIX_INSECURE_OPEN" group:"Clients"`
 	Deflate       bool       `help:"Agree to permessage-deflate." default:"true" negatable:"" env:"STRATIX_DEFLATE" group:"Clients"`

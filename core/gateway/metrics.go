@@ -56,6 +56,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	} {
 		counter(fmt.Sprintf("stratix_undelivered_total{reason=%q}", l.label), l.value)
 	}
+	counter("stratix_published_total", sum.Published)
 	counter("stratix_held_total", sum.Held)
 	counter("stratix_panics_total", sum.Panics)
 	counter("stratix_hook_errors_total", sum.HookErrors)
