@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -235,6 +236,51 @@ func TestOnlyWhoMayPublishMaySendALargeBodyToThePublicAddress(t *testing.T) {
 	f("/v1/publish", isJSON+"Authorization: Bearer read", 413)
 	f("/v1/publish", isJSON+"Authorization: Bearer wrong", 413)
 	f("/v1/other", isJSON+"Authorization: Bearer admin", 413)
+}
+
+func TestAUnixSocketNeedsNoKeyAndLooksAtOneThatIsThere(t *testing.T) {
+	asked := ""
+	g := start(t, func(o *Options) { api(&asked)(o); o.Keys = testRing })
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	ln, err := Listen("unix:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- g.ServeAdmin(ln) }()
+	t.Cleanup(func() {
+		_ = ln.Close()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	f := func(key string, status int, want string) {
+		t.Helper()
+		headers := isJSON
+		if key != "" {
+			headers += "Authorization: Bearer " + key
+		}
+		if got, body, _ := g.request(t, path, "POST", "/v1/publish", headers, "{}"); got != status || want != "" && !strings.HasPrefix(asked, want) {
+			t.Errorf("with %q: %d %s, asked for %s", key, got, body, asked)
+		}
+	}
+	f("", 200, "publish api ")
+	f("pub", 200, "publish shop ")
+	f("read", 403, "")
+	f("wrong", 401, "")
+}
+
+func TestBodiesThatWaitForAnAnswerAreBounded(t *testing.T) {
+	asked := ""
+	g := start(t, api(&asked))
+	g.publishing.Store(maxPublishing - 1)
+	if got, body, _ := g.request(t, g.adminAddr, "POST", "/v1/publish", isJSON, "{}"); got != 503 || !strings.Contains(body, `"code":"overloaded"`) {
+		t.Errorf("got %d %s", got, body)
+	}
+	if got, body, _ := g.request(t, g.adminAddr, "POST", "/v1/publish", isJSON, "1"); got != 200 || g.publishing.Load() != maxPublishing-1 {
+		t.Errorf("got %d %s", got, body)
+	}
+	g.publishing.Store(0)
 }
 
 func TestThePublicAddressTakesNoPublicationsUnlessItIsSaid(t *testing.T) {

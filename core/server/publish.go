@@ -41,6 +41,9 @@ const (
 	// bodyRest is for what is in a body beside its largest message.
 	bodyRest = 4 << 10
 
+	// maxPublishing bounds the bodies of all publications without an answer.
+	maxPublishing = 64 << 20
+
 	defaultWithin = 5 * time.Second
 	maxWithin     = 60 * time.Second
 )
@@ -54,6 +57,12 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx, who *caller) {
 	}
 	if !s.opt.Ready() {
 		fail(ctx, &Problem{Status: fasthttp.StatusServiceUnavailable, Code: "draining", RetryAfter: 5, Detail: "the gateway takes no messages at the moment"})
+		return
+	}
+	size := int64(len(p.Body))
+	defer s.publishing.Add(-size)
+	if s.publishing.Add(size) > maxPublishing {
+		fail(ctx, &Problem{Status: fasthttp.StatusServiceUnavailable, Code: "overloaded", RetryAfter: 1, Detail: "too much of what is published has no answer yet"})
 		return
 	}
 	status, outcome, err := s.opt.Publish(p)

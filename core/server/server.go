@@ -131,11 +131,12 @@ type Server struct {
 	operators     waiting // of the admin listeners
 	duplicate     func(net.Conn) (int, error)
 
-	upgraded  atomic.Uint64
-	refused   [refusals]atomic.Uint64
-	complaint [refusals]throttle
-	suspicion throttle
-	profiling atomic.Bool // Options.Profile runs
+	upgraded   atomic.Uint64
+	refused    [refusals]atomic.Uint64
+	complaint  [refusals]throttle
+	suspicion  throttle
+	profiling  atomic.Bool  // Options.Profile runs
+	publishing atomic.Int64 // bytes of the bodies at Options.Publish
 
 	// handshakes counts the admitted clients whose hijack handler has not ended.
 	handshakes sync.WaitGroup

@@ -123,7 +123,7 @@ func TestAnOperatorChangesGroupsAlsoOfThoseWhoAreAway(t *testing.T) {
 	must(g.Leave("b", "room:1"))
 	must(g.Leave("b", "nowhere"))
 	f(GroupStatus{"room:2", 0, 1})
-	b, _ = g.resume("b", "", 0)
+	g.resume("b", "", 0)
 	must(g.Leave("b", "room:2"))
 	f()
 	for i := range MaxGroups {
@@ -200,6 +200,15 @@ func TestWhatWaitsOnTheDiskAloneIsReadFromThere(t *testing.T) {
 	})
 	if !paged {
 		t.Error("it was in memory: the test shows nothing")
+	}
+}
+
+func TestAPublisherIsToldThatAMessageHasWaitedTooLong(t *testing.T) {
+	g := newStore(t, transports[1]).start()
+	p := publication(t, "api", `{"type":0,"messageId":"1","to":"away","data":"x","ttl":1}`, `{"type":0,"to":["away","b"],"data":"x","ttl":1}`)
+	p.Delivered = true
+	if got := g.answers(p); got[0] != "expireddisk queued" || got[1] != "expireddisk queued" {
+		t.Errorf("got %q", got)
 	}
 }
 
