@@ -156,7 +156,7 @@ func TestWhatTheAPIAnswersIsAsItsDocumentSays(t *testing.T) {
 	}
 	publish("", `{"to":"b","messageId":"m1","data":"x","headers":{"a":"b"},"priority":3,"ttl":60}`, 200, `{"messageId":"m1","stored":"disk","status":"queued"}`)
 	publish("?wait=disk", `{"to":"away","messageId":"m2","data":"x"}`, 200, `"stored":"disk","status":"queued"`)
-	publish("?wait=delivered&timeout=20ms", `{"to":"away","messageId":"m3","data":"x"}`, 202, `"status":"queued"`)
+	publish("?wait=delivered&timeout=2s", `{"to":"away","messageId":"m3","data":"x"}`, 202, `"status":"queued"`)
 	publish("?wait=disk", `{"to":"plain","messageId":"m4","data":{"passing":1}}`, 200, `"stored":"memory","status":"delivered"`)
 	publish("", `{"to":["plain","away"],"data":"x"}`, 200, `"delivered":1,"queued":1`)
 	publish("", `{"data":{"reply":7}}`, 200, `"got":7`)
@@ -168,7 +168,7 @@ func TestWhatTheAPIAnswersIsAsItsDocumentSays(t *testing.T) {
 	publish("", `{"to":"b"}`, 422, `"code":"bad_message"`)
 	publish("", `{"messages":[{"to":"b","data":1},{"to":"b","data":2}]}`, 200, `"results":[`)
 	publish("", `{"messages":[{"to":"b","data":1},{"messageId":"m5","data":2}]}`, 207, `"messageId":"m5"`)
-	publish("?wait=delivered&timeout=20ms", `{"messages":[{"to":"away","data":1}]}`, 202, `"results":[`)
+	publish("?wait=delivered&timeout=2s", `{"messages":[{"to":"away","data":1}]}`, 202, `"results":[`)
 
 	f("GET", "/v1/clients", "/v1/clients?limit=2", "", 200, `"next": "b"`)
 	f("GET", "/v1/clients", "/v1/clients?limit=0", "", 400, `"code":"bad_request"`)

@@ -70,6 +70,9 @@ func (s *Shard) step(n int, now time.Time) {
 	if s.tracer.open > 0 {
 		s.feedTails()
 	}
+	if len(s.publications.ended) > 0 {
+		s.giveBack()
+	}
 }
 
 // wait blocks until there is something to do and returns the number of socket

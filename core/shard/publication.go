@@ -42,7 +42,7 @@ type Publication struct {
 	held  bool // a stage holds a message: later ones wait behind it
 	over  bool // nobody waits for the answers any more
 	slots []uint32
-	done  chan struct{} // gets its one value with the last answer
+	done  chan struct{} // gets its one value behind the last answer
 }
 
 // Published is one message of a Publication and what its sender is told.
@@ -68,6 +68,7 @@ type publications struct {
 	slots   []publishedRef
 	unused  []uint32
 	waiting []*Publication // with messages that are still to be handled
+	ended   []*Publication // whose answers have become final in this turn
 	count   atomic.Int32   // of messages that Publish has let in
 }
 
@@ -265,6 +266,17 @@ func (s *Shard) finish(p *Publication, index int) {
 	s.publications.give(p.slots[index])
 	p.slots[index] = 0
 	if p.left--; p.left == 0 {
+		s.publications.ended = append(s.publications.ended, p)
+	}
+}
+
+// giveBack gives publications back whose answers are final: at the end of the turn,
+// since a message is looked at also when it is answered.
+func (s *Shard) giveBack() {
+	t := &s.publications
+	for _, p := range t.ended {
 		p.done <- struct{}{} // has room
 	}
+	clear(t.ended)
+	t.ended = t.ended[:0]
 }
