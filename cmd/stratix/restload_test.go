@@ -93,3 +93,49 @@ func TestTenThousandPublicationsBesideASlowReader(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkPublish is one message a request over connections that stay open, and
+// many: to a plain client that reads.
+func BenchmarkPublish(b *testing.B) {
+	f := func(name, data string, many int) {
+		b.Run(name, func(b *testing.B) {
+			r := runGateway(b, restScripts, nil)
+			to, err := dialWS(r.Addr().String(), "b")
+			if err != nil {
+				b.Fatal(err)
+			}
+			go func() {
+				for err == nil {
+					_, err = to.next()
+				}
+			}()
+			one := fmt.Sprintf(`{"to":"b","data":%s}`, data)
+			body := one
+			if many > 1 {
+				body = `{"messages":[` + strings.Repeat(one+",", many-1) + one + `]}`
+			}
+			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+			defer client.CloseIdleConnections()
+			b.SetParallelism(16)
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					resp, err := client.Post("http://"+r.AdminAddr().String()+"/v1/publish", "application/json", strings.NewReader(body))
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					if text, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
+						b.Errorf("%d %s", resp.StatusCode, text)
+						return
+					}
+					resp.Body.Close()
+				}
+			})
+			b.ReportMetric(float64(b.N*many)/b.Elapsed().Seconds(), "messages/s")
+		})
+	}
+	f("passing", `{"passing":1}`, 1)
+	f("disk", `{"x":1}`, 1)
+	f("disk 100 a request", `{"x":1}`, 100)
+}
