@@ -61,7 +61,7 @@ var rules = []rule{
 	{
 		from:    "./...",
 		except:  []string{"./core/server/...", "./core/load/...", "./core/torture/..."}, // the last two are clients
-		never:   []string{"github.com/valyala/fasthttp/...", "github.com/fasthttp/websocket/..."},
+		never:   []string{"github.com/valyala/fasthttp/...", "github.com/fasthttp/websocket/...", "github.com/fasthttp/router/..."},
 		because: "HTTP ends at the upgrade: fasthttp pools what it hands out, and the server alone knows its rules",
 	},
 	{
@@ -74,6 +74,11 @@ var rules = []rule{
 		from:    "./core/frame/...",
 		never:   []string{"net", "net/http/...", "os/...", "syscall", "golang.org/x/sys/..."},
 		because: "frames are functions on bytes, without I/O: so they can be fuzzed, split anywhere",
+	},
+	{
+		from:    "./core/apikey/...",
+		never:   []string{"./core/server/...", "./core/shard/...", "./core/gateway/...", thirdParty, "net/..."},
+		because: "who may use the API is decided by a file and a text: so it can be fuzzed, and a command can change it",
 	},
 	{
 		from:    "./core/arena/...",
@@ -232,6 +237,9 @@ func TestTheRulesSayWhatTheyMean(t *testing.T) {
 	f("./core/shard", "github.com/google/pprof/profile", refused)
 	f("./lua", "github.com/google/pprof/profile", refused)
 	f("./core/arena", "./core", refused)
+	f("./core/apikey", "./core/server", refused)
+	f("./core/apikey", "crypto/sha256", allowed)
+	f("./core/shard", "github.com/fasthttp/router", refused)
 	f("./core/kv", "sync", allowed)
 	f("./core/kv", "./core", refused)
 	f("./core/words", "unicode", allowed)

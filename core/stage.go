@@ -54,6 +54,18 @@ type Keeper interface {
 	KeptAs() string
 }
 
+// Router is a stage that routes by a table, which operators may look at. Routes
+// may be called from any goroutine; what it returns stays as it is.
+type Router interface {
+	Routes() []Route
+}
+
+// Route says where messages go whose senders' ClientIDs begin with Prefix.
+type Route struct {
+	Prefix  string
+	Targets []Target
+}
+
 // Rejection is an error with a stable code for the sender.
 type Rejection struct {
 	Code, Text string

@@ -19,6 +19,7 @@ import (
 // adminFlag is the flag of every command that asks a running gateway.
 type adminFlag struct {
 	Admin string `help:"Operators' address of the running gateway: HOST:PORT or unix:PATH." default:"127.0.0.1:8081" env:"STRATIX_ADMIN"`
+	Key   string `help:"Key for it, where the gateway has keys (serve --keys) and this is no unix socket; better in the environment, where no list of processes shows it." placeholder:"sk_..." env:"STRATIX_KEY"`
 }
 
 const (
@@ -67,6 +68,9 @@ func (a adminFlag) ask(ctx context.Context, method, path string, query url.Value
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
 	if err != nil {
 		return nil, fmt.Errorf("--admin %s: %w", a.Admin, err)
+	}
+	if a.Key != "" {
+		req.Header.Set("Authorization", "Bearer "+a.Key)
 	}
 	dialer := net.Dialer{Timeout: adminDial}
 	client := http.Client{Transport: &http.Transport{ // no proxy: the gateway is on this machine
@@ -143,6 +147,9 @@ func (a adminFlag) refused(resp *http.Response) error {
 		return &adminError{resp.StatusCode, fmt.Sprintf("what answers at %s is no Stratix gateway (%s got %s): is --admin right?", a.Admin, path, resp.Status)}
 	case resp.StatusCode == http.StatusNotFound && problem.Detail == nothingThere:
 		return &adminError{resp.StatusCode, fmt.Sprintf("there is no %s at %s: is that the address of --admin, and is the gateway as new as this command?", path, a.Admin)}
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		return &adminError{resp.StatusCode, problem.Detail + "; commands take it from STRATIX_KEY or --key"}
 	}
 	return &adminError{resp.StatusCode, problem.Detail}
 }

@@ -31,6 +31,7 @@ type running struct {
 	t       testing.TB
 	scripts string
 	log     *journal
+	key     string // for the admin address; "" for none
 	stop    func() // shuts down and waits; more calls do nothing
 }
 
@@ -55,6 +56,12 @@ func (j *journal) String() string {
 // runGateway starts a gateway as `stratix serve` does, on free ports, with the
 // given scripts. adjust may change the flags first.
 func runGateway(t testing.TB, scripts map[string]string, adjust func(*serveCmd)) *running {
+	t.Helper()
+	return runGatewayWith(t, scripts, adjust, "")
+}
+
+// runGatewayWith is runGateway for a gateway that asks for a key.
+func runGatewayWith(t testing.TB, scripts map[string]string, adjust func(*serveCmd), key string) *running {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range scripts {
@@ -83,7 +90,7 @@ func runGateway(t testing.TB, scripts map[string]string, adjust func(*serveCmd))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()
-	r := &running{Gateway: g, t: t, scripts: dir, log: j}
+	r := &running{Gateway: g, t: t, scripts: dir, log: j, key: key}
 	r.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -130,7 +137,14 @@ func (r *running) status() gateway.Status {
 
 func (r *running) get(url string) string {
 	r.t.Helper()
-	resp, err := http.Get(url)
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if r.key != "" {
+		req.Header.Set("Authorization", "Bearer "+r.key)
+	}
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -176,16 +190,32 @@ type wsClient struct {
 	buf     []byte
 	rest    []byte
 	early   []string // messages that came before the first pong
-	closed  bool     // the gateway's close frame has come
+	closed  bool     // the gateway's close frame has come ...
+	code    int      // ... with this code
 }
 
-func dialWS(addr, id string) (*wsClient, error) {
+func dialWS(addr, id string) (*wsClient, error) { return dialAs(addr, id, "") }
+
+// dialReliable connects a client of stratix.v1 that knows nothing.
+func dialReliable(addr, id string) (*wsClient, error) {
+	c, err := dialAs(addr, id, "Sec-WebSocket-Protocol: stratix.v1\r\n")
+	if err != nil {
+		return nil, err
+	}
+	if err := c.send(`{"type":3}`); err != nil {
+		return nil, err
+	}
+	_, err = c.next() // the answer
+	return c, err
+}
+
+func dialAs(addr, id, headers string) (*wsClient, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	_, err = fmt.Fprintf(conn, "GET /ws?clientId=%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", id, addr)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", id, addr, headers)
 	if err != nil {
 		return nil, err
 	}
@@ -251,6 +281,19 @@ func (c *wsClient) next() (string, error) {
 	return "", io.EOF
 }
 
+// closeCode reads up to the gateway's close frame and returns its code.
+func (c *wsClient) closeCode() (int, error) {
+	for {
+		op, _, err := c.frame()
+		if err != nil {
+			return 0, err
+		}
+		if op == frame.OpClose {
+			return c.code, nil
+		}
+	}
+}
+
 // frame returns the next frame or message of any kind.
 func (c *wsClient) frame() (frame.Op, string, error) {
 	for {
@@ -260,6 +303,9 @@ func (c *wsClient) frame() (frame.Op, string, error) {
 				return 0, "", err
 			}
 			text := string(ev.Payload)
+			if ok && ev.Op == frame.OpClose {
+				c.code = ev.Code
+			}
 			c.rest = c.rest[n:]
 			if !ok {
 				break

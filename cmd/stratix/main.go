@@ -28,6 +28,7 @@ type cli struct {
 	Generations generationsCmd `cmd:"" help:"List the scripts that are and were live in a running gateway."`
 	Rollback    rollbackCmd    `cmd:"" help:"Make former scripts live again in a running gateway."`
 
+	Key     keyCmd     `cmd:"" help:"Make, list and revoke keys of the HTTP API."`
 	Profile profileCmd `cmd:"" help:"Show where the Lua instructions of a running gateway go."`
 	Bench   benchCmd   `cmd:"" help:"Put a bounded load on a gateway on this machine and measure it."`
 	Log     logCmd     `cmd:"" help:"Look into the log of a data folder."`

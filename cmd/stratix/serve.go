@@ -15,13 +15,12 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/apikey"
 	"github.com/stratix-gateway/stratix/core/gateway"
 	"github.com/stratix-gateway/stratix/core/kv"
-	"github.com/stratix-gateway/stratix/core/reload"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
 	"github.com/stratix-gateway/stratix/core/trace"
-	"github.com/stratix-gateway/stratix/lua"
 	_ "github.com/stratix-gateway/stratix/plugins/all" // the stages
 )
 
@@ -55,10 +54,12 @@ type serveCmd struct {
 	TrustedProxies []string `help:"Addresses and networks of proxies whose X-Forwarded-For is taken for true; 'unix' for whoever reaches a unix socket." placeholder:"CIDR" env:"STRATIX_TRUSTED_PROXIES" group:"Clients"`
 	ProxyProtocol  bool     `help:"Connections from these proxies begin with a PROXY header, version 1 or 2." env:"STRATIX_PROXY_PROTOCOL" group:"Clients"`
 
-	Origins      []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
-	InsecureOpen bool       `help:"It is meant that anybody who reaches the address may connect under any ClientID." env:"STRATIX_INSECURE_OPEN" group:"Clients"`
-	Deflate      bool       `help:"Agree to permessage-deflate." default:"true" negatable:"" env:"STRATIX_DEFLATE" group:"Clients"`
-	DeflateAbove core.Bytes `help:"Compress messages from this size on." default:"1KiB" env:"STRATIX_DEFLATE_ABOVE" group:"Clients"`
+	Origins       []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
+	Keys          string     `help:"File with the keys of the HTTP API (stratix key new); without it the admin address alone answers, and asks for none." placeholder:"FILE" env:"STRATIX_KEYS" group:"Clients"`
+	PublicPublish bool       `help:"Who has a key may publish on the clients' address too: POST /v1/publish." env:"STRATIX_PUBLIC_PUBLISH" group:"Clients"`
+	InsecureOpen  bool       `help:"It is meant that anybody who reaches the address may connect under any ClientID." env:"STRATIX_INSECURE_OPEN" group:"Clients"`
+	Deflate       bool       `help:"Agree to permessage-deflate." default:"true" negatable:"" env:"STRATIX_DEFLATE" group:"Clients"`
+	DeflateAbove  core.Bytes `help:"Compress messages from this size on." default:"1KiB" env:"STRATIX_DEFLATE_ABOVE" group:"Clients"`
 
 	Gate                 string        `help:"How far a save must come before it goes live: ${enum}. Each is with those before." enum:"load,test,shadow" default:"shadow" env:"STRATIX_GATE" group:"Scripts"`
 	ShadowMessages       int           `help:"Messages of late that a shadow run takes, at the most." default:"10000" env:"STRATIX_SHADOW_MESSAGES" group:"Scripts"`
@@ -91,8 +92,9 @@ Examples:
   stratix serve --listen 127.0.0.1:9000 --scripts /etc/stratix/routes --data /var/lib/stratix
   stratix serve --script-env ORDERS_URL,API_KEY
   STRATIX_LOG_FORMAT=json stratix serve --admin unix:/run/stratix/admin.sock
+  stratix key new --name ci --scope publish,read --keys /etc/stratix/keys && stratix serve --keys /etc/stratix/keys
 
-Signals: SIGHUP loads the scripts again. SIGTERM and SIGINT let the clients go and exit with 0;
+Signals: SIGHUP loads the scripts and the keys again. SIGTERM and SIGINT let the clients go and exit with 0;
 a second one ends at once, with 130.`
 }
 
@@ -128,6 +130,8 @@ func (c *serveCmd) Validate() error {
 		return errors.New("--proxy-protocol needs --trusted-proxies: anybody else could claim any address")
 	case c.Canary > 0 && c.RollbackWindow == 0:
 		return errors.New("--canary needs a --rollback-window: that is how long the share of the clients has a save before the others")
+	case c.PublicPublish && c.Keys == "":
+		return errors.New("--public-publish needs --keys FILE: without keys anybody could publish as anybody")
 	case c.ShadowMessages < 0 || c.ShadowMessages > 1_000_000:
 		return errors.New("--shadow-messages must be between 0 and 1000000")
 	case c.RecordBytes > 1<<30:
@@ -211,10 +215,11 @@ func stopOnSignal(stop func(), log *slog.Logger) {
 	}()
 }
 
-// reloadOnHangup loads the scripts again at each SIGHUP.
+// reloadOnHangup loads the scripts and the keys again at each SIGHUP.
 func reloadOnHangup(hangup <-chan os.Signal, g *gateway.Gateway) {
 	for range hangup {
 		g.RenewCertificate()
+		g.ReloadKeys()
 		_ = g.Reload("signal") // logged there
 	}
 }
@@ -263,6 +268,12 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 			return gateway.Options{}, fmt.Errorf("--tls-cert: %w", err)
 		}
 	}
+	if c.Keys != "" {
+		if opt.Keys, err = apikey.Open(c.Keys); err != nil {
+			return opt, err
+		}
+		opt.PublicPublish = c.PublicPublish
+	}
 	if opt.Admin == "off" {
 		opt.Admin = ""
 	}
@@ -286,35 +297,4 @@ func badVariable(names []string) error {
 		}
 	}
 	return nil
-}
-
-// loader is how the gateway turns a snapshot of the scripts folder into a
-// generation.
-func loader(budget int, scriptEnv []string) gateway.Loader {
-	return func(snap reload.Snapshot, opt gateway.LoadOptions) (*core.Generation, error) {
-		return lua.Load(lua.Sources(snap.Files), lua.Options{
-			Number: opt.Number, Shards: opt.Env.Shards, Budget: budget, Env: opt.Env, ScriptEnv: scriptEnv,
-			Previous: opt.Previous, Log: opt.Log, Now: opt.Now, Seed: opt.Seed, Step: opt.Step,
-		})
-	}
-}
-
-// tester is how the gateway runs the tests of a snapshot.
-func tester(budget int, scriptEnv []string) gateway.Tester {
-	return func(ctx context.Context, snap reload.Snapshot) (passed int, err error) {
-		results, err := lua.RunTests(ctx, lua.Sources(snap.Files), lua.TestOptions{Budget: budget, ScriptEnv: scriptEnv}, nil)
-		var errs []error
-		for _, r := range results {
-			switch r.Outcome {
-			case lua.TestPassed:
-				passed++
-			case lua.TestFailed:
-				errs = append(errs, fmt.Errorf("%s: %s: %s", r.Pos, r.Name, strings.ReplaceAll(r.Text, "\n", " | ")))
-			}
-		}
-		if err != nil {
-			return passed, err
-		}
-		return passed, errors.Join(errs...)
-	}
 }

@@ -10,12 +10,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/apikey"
 	"github.com/stratix-gateway/stratix/core/journal"
 	"github.com/stratix-gateway/stratix/core/kv"
 	"github.com/stratix-gateway/stratix/core/metric"
@@ -73,6 +73,8 @@ type Options struct {
 	Proxies          server.Proxies
 	ProxyProtocol    bool
 	KV               kv.Limits     // of the values that scripts share
+	Keys             *apikey.File  // of the API; nil for none
+	PublicPublish    bool          // with a key, also on the public address
 	InsecureOpen     bool          // the operator knows that anybody may connect
 	Summary          time.Duration // period of the summary line; 0 for none
 	Log              *slog.Logger
@@ -105,6 +107,9 @@ type Gateway struct {
 	scripts   scripts
 
 	certificateError atomic.Pointer[string] // of the last look at its files
+
+	keys      sync.Mutex // guards what follows, and is held while Options.Keys is read
+	keysError string     // the last, while it lasts
 }
 
 // Open loads the scripts, starts the shards and listens. Nothing is served
@@ -212,6 +217,11 @@ func (g *Gateway) start() error {
 		Generation:       func(name string) (any, error) { return g.generationFiles(name) },
 		RollBack:         g.RollBack,
 		Traffic:          g.traffic,
+		Directory:        g.directory(),
+		Publish:          g.publish,
+		MaxMessage:       g.opt.MaxMessage,
+		Keys:             g.keyring(),
+		PublicPublish:    g.opt.PublicPublish,
 		Log:              g.log,
 	})
 	return nil
@@ -251,6 +261,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		})
 		background.Go(func() { g.summarize(watch) })
 		background.Go(func() { g.trim(watch) })
+		background.Go(func() { g.watchKeys(watch) })
 		background.Go(func() { g.release(watch) })
 		background.Go(func() { g.watchCertificate(watch) })
 
@@ -295,26 +306,5 @@ func (g *Gateway) closeListeners() {
 	_ = g.public.Close()
 	if g.admin != nil {
 		_ = g.admin.Close()
-	}
-}
-
-// announce tells the operator where the gateway is and what is unsafe about it.
-func (g *Gateway) announce() {
-	attrs := []any{"version", g.opt.Version, "listen", g.Addr().String()}
-	if g.admin != nil {
-		attrs = append(attrs, "admin", g.AdminAddr().String())
-	}
-	if g.opt.Data != "" {
-		attrs = append(attrs, "data", g.opt.Data)
-	}
-	attrs = append(attrs, "scripts", g.dir, "shards", g.opt.Shards, "transport", g.opt.Transport)
-	if c := g.opt.Certificate; c != nil {
-		attrs = append(attrs, "tls", strings.Join(c.Names(), " "), "certificate_until", c.Until())
-	}
-	g.log.Info("stratix is ready", attrs...)
-	if tcp, ok := g.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && !g.opt.InsecureOpen && !g.identifies() {
-		g.log.Warn("ANYBODY WHO REACHES THIS ADDRESS CAN CONNECT UNDER ANY CLIENTID: nothing checks who they are; "+
-			"let stage.jwt check their tokens, listen on 127.0.0.1 behind something that does, or say --insecure-open if that is meant",
-			"listen", g.Addr().String())
 	}
 }

@@ -30,7 +30,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_connections_closed_total", sum.Closed)
 	for _, l := range []labelled{
 		{"left", sum.Left}, {"lost", sum.Lost}, {"replaced", sum.Replaced}, {"idle", sum.Idle}, {"slow", sum.Slow},
-		{"stalled", sum.Stalled}, {"refused", sum.Refused}, {"protocol", sum.Protocol}, {"unacked", sum.Unacked}, {"expired", sum.Expired}, {"limited", sum.Limited}, {"drain", sum.Drained},
+		{"stalled", sum.Stalled}, {"refused", sum.Refused}, {"protocol", sum.Protocol}, {"unacked", sum.Unacked}, {"expired", sum.Expired}, {"limited", sum.Limited}, {"operator", sum.Dismissed}, {"drain", sum.Drained},
 	} {
 		counter(fmt.Sprintf("stratix_connections_ended_total{cause=%q}", l.label), l.value)
 	}
@@ -59,6 +59,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	for _, code := range sortedKeys(sum.Told) {
 		counter(fmt.Sprintf("stratix_errors_told_total{code=%q}", code), sum.Told[code])
 	}
+	counter("stratix_published_total", sum.Published)
 	counter("stratix_held_total", sum.Held)
 	counter("stratix_panics_total", sum.Panics)
 	counter("stratix_hook_errors_total", sum.HookErrors)

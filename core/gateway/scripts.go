@@ -41,6 +41,7 @@ type scripts struct {
 	since      time.Time
 	hash       string
 	stages     []string
+	open       []core.OpenStage
 	policy     bool
 	lastGood   bool // it stands in for a folder that holds something else
 	warnings   []string
@@ -207,6 +208,7 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 	hash, policy := fmt.Sprintf("%x", snap.Hash[:6]), gen.Programs[0].HasPolicy
 	sc.record.Lock()
 	changed := policy != sc.policy || sc.generation == 0
+	sc.open = gen.Stages
 	sc.generation, sc.since, sc.stages, sc.hash, sc.policy = gen.Number, time.Now(), stages, hash, policy
 	sc.lastGood, sc.warnings = p.Result == resultTakenBack, p.Warnings // the folder holds something else then
 	sc.record.Unlock()

@@ -16,6 +16,7 @@ import (
 const profiles = "/debug/pprof/"
 
 func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
+	nameRequest(ctx)
 	if wrong := suspicious(ctx); wrong != "" {
 		if missed, ok := s.suspicion.pass(time.Now()); ok {
 			s.opt.Log.Warn("admin request refused", "path", string(ctx.Path()), "remote", ctx.RemoteAddr().String(), "reason", wrong, "unlogged", missed)
@@ -26,35 +27,7 @@ func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
 	if s.serveCommon(ctx, true) {
 		return
 	}
-	switch path := string(ctx.Path()); {
-	case s.serveScripts(ctx, path):
-	case path == "/v1/status":
-		if allow(ctx, fasthttp.MethodGet, fasthttp.MethodHead) {
-			s.writeStatus(ctx)
-		}
-	case path == "/v1/reload":
-		if allow(ctx, fasthttp.MethodPost) {
-			s.reload(ctx)
-		}
-	case path == tail:
-		if allow(ctx, fasthttp.MethodGet) {
-			s.stream(ctx, s.opt.Tail)
-		}
-	case strings.HasPrefix(string(ctx.URI().PathOriginal()), messages):
-		if allow(ctx, fasthttp.MethodGet, fasthttp.MethodHead) {
-			s.message(ctx, string(ctx.URI().PathOriginal()))
-		}
-	case path == "/v1/profile":
-		if allow(ctx, fasthttp.MethodGet, fasthttp.MethodPost) {
-			s.profileScripts(ctx)
-		}
-	case path+"/" == profiles:
-		ctx.Redirect(profiles, fasthttp.StatusPermanentRedirect)
-	case strings.HasPrefix(path, profiles):
-		profileProcess(ctx, strings.TrimPrefix(path, profiles))
-	default:
-		problem(ctx, fasthttp.StatusNotFound, "there is nothing at this path")
-	}
+	s.api(ctx)
 }
 
 // reload answers with the status after it.
@@ -79,9 +52,9 @@ func (s *Server) writeJSON(ctx *fasthttp.RequestCtx, v any) {
 
 // profileProcess serves what net/http/pprof does. Index also serves profiles by
 // name.
-func profileProcess(ctx *fasthttp.RequestCtx, name string) {
+func (s *Server) profileProcess(ctx *fasthttp.RequestCtx) {
 	h := pprof.Index
-	switch name {
+	switch strings.TrimPrefix(string(ctx.Path()), profiles) {
 	case "cmdline":
 		h = pprof.Cmdline
 	case "profile":
@@ -129,14 +102,4 @@ func localHost(host string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback()
-}
-
-// problem answers with an error as in RFC 9457.
-func problem(ctx *fasthttp.RequestCtx, status int, detail string) {
-	body, _ := json.Marshal(struct { // cannot fail
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}{fasthttp.StatusMessage(status), status, detail})
-	answer(ctx, status, "application/problem+json", append(body, '\n'))
 }

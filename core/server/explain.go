@@ -11,10 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-const (
-	messages = "/v1/messages/"
-	tail     = "/v1/tail"
-)
+const messages = "/v1/messages/"
 
 // ErrBusy is wrapped by the error of an Options function that cannot serve one
 // more.
@@ -26,8 +23,8 @@ type Stream func(write func(lines []byte) error)
 
 // message answers what is known of the messages with the id in the path. It takes
 // the path as it came: an id may hold what a path must not.
-func (s *Server) message(ctx *fasthttp.RequestCtx, path string) {
-	id, err := url.PathUnescape(strings.TrimPrefix(path, messages))
+func (s *Server) message(ctx *fasthttp.RequestCtx) {
+	id, err := url.PathUnescape(strings.TrimPrefix(string(ctx.URI().PathOriginal()), messages))
 	if err != nil || id == "" {
 		problem(ctx, fasthttp.StatusBadRequest, "write "+messages+"ID, with what is no letter, digit or -_.~ in it percent-encoded")
 		return
@@ -35,7 +32,7 @@ func (s *Server) message(ctx *fasthttp.RequestCtx, path string) {
 	s.writeJSON(ctx, s.opt.Message(id, string(ctx.QueryArgs().Peek("client"))))
 }
 
-// stream answers with a stream of JSON lines.
+// stream answers with a stream of JSON lines, or of events if those are asked for.
 func (s *Server) stream(ctx *fasthttp.RequestCtx, open func(url.Values) (Stream, error)) {
 	query, ok := queryOf(ctx)
 	if !ok {
@@ -50,7 +47,12 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, open func(url.Values) (Stream,
 		problem(ctx, fasthttp.StatusBadRequest, err.Error())
 		return
 	}
+	events := wantsEvents(ctx)
 	ctx.SetContentType("application/x-ndjson")
+	if events {
+		ctx.SetContentType(eventStream)
+		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	}
 	ctx.SetConnectionClose()
 	ctx.Response.ImmediateHeaderFlush = true
 	conn, down := ctx.Conn(), ctx.Done() // the stream must not touch ctx
@@ -58,7 +60,12 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, open func(url.Values) (Stream,
 		ended := make(chan struct{})
 		defer close(ended)
 		go closeAfter(down, ended, conn)
+		var event []byte
 		stream(func(lines []byte) error {
+			if events {
+				event = appendEvents(event[:0], lines)
+				lines = event
+			}
 			// The answer takes long, each of its lines must not.
 			if err := conn.SetWriteDeadline(time.Now().Add(answerTimeout)); err != nil {
 				return err

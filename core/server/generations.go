@@ -2,45 +2,22 @@ package server
 
 import (
 	"net/url"
-	"strings"
 
 	"github.com/valyala/fasthttp"
 )
 
-const (
-	generations = "/v1/generations"
-	rollback    = "/v1/rollback"
-	recorded    = "/v1/traffic"
-)
+func (s *Server) listGenerations(ctx *fasthttp.RequestCtx) { s.writeJSON(ctx, s.opt.Generations()) }
 
-// serveScripts answers what is asked about generations and about the traffic that
-// scripts can be run against; false if the path is another one.
-func (s *Server) serveScripts(ctx *fasthttp.RequestCtx, path string) bool {
-	switch {
-	case path == generations:
-		if allow(ctx, fasthttp.MethodGet, fasthttp.MethodHead) {
-			s.writeJSON(ctx, s.opt.Generations())
-		}
-	case strings.HasPrefix(path, generations+"/"):
-		if allow(ctx, fasthttp.MethodGet, fasthttp.MethodHead) {
-			s.generation(ctx, strings.TrimPrefix(path, generations+"/"))
-		}
-	case path == rollback:
-		if allow(ctx, fasthttp.MethodPost) {
-			s.rollBack(ctx)
-		}
-	case path == recorded:
-		if allow(ctx, fasthttp.MethodGet) {
-			s.stream(ctx, s.opt.Traffic)
-		}
-	default:
-		return false
-	}
-	return true
-}
+func (s *Server) traffic(ctx *fasthttp.RequestCtx) { s.stream(ctx, s.opt.Traffic) }
 
 // generation answers with the files of a generation.
-func (s *Server) generation(ctx *fasthttp.RequestCtx, name string) {
+func (s *Server) generation(ctx *fasthttp.RequestCtx) {
+	raw, _ := ctx.UserValue("name").(string)
+	name, err := url.PathUnescape(raw)
+	if err != nil {
+		problem(ctx, fasthttp.StatusBadRequest, "the name in the path is not percent-encoded as it must be")
+		return
+	}
 	files, err := s.opt.Generation(name)
 	if err != nil {
 		problem(ctx, fasthttp.StatusNotFound, err.Error())
@@ -56,13 +33,4 @@ func (s *Server) rollBack(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	s.writeStatus(ctx)
-}
-
-// queryOf reads the query; false if it has answered what is wrong with it.
-func queryOf(ctx *fasthttp.RequestCtx) (query url.Values, ok bool) {
-	query, err := url.ParseQuery(string(ctx.URI().QueryString()))
-	if err != nil {
-		problem(ctx, fasthttp.StatusBadRequest, "the query cannot be read: "+err.Error())
-	}
-	return query, err == nil
 }

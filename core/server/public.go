@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/stratix-gateway/stratix/core/apikey"
 )
 
 func (s *Server) servePublic(ctx *fasthttp.RequestCtx) {
@@ -15,8 +17,29 @@ func (s *Server) servePublic(ctx *fasthttp.RequestCtx) {
 		s.upgrade(ctx)
 		return
 	}
-	if !s.serveCommon(ctx, false) {
-		problem(ctx, fasthttp.StatusNotFound, "there is nothing at this path")
+	if s.serveCommon(ctx, false) {
+		return
+	}
+	nameRequest(ctx)
+	if s.opt.PublicPublish && string(ctx.Path()) == publishPath {
+		s.publishPublic(ctx)
+	} else {
+		nothing(ctx)
+	}
+}
+
+// publishPublic takes what strangers publish, if they have a key.
+func (s *Server) publishPublic(ctx *fasthttp.RequestCtx) {
+	if ctx.IsOptions() {
+		ctx.Response.Header.Set(fasthttp.HeaderAllow, fasthttp.MethodOptions+", "+post)
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+		return
+	}
+	if !allow(ctx, post) {
+		return
+	}
+	if who := s.authorize(ctx, apikey.Publish, false); who != nil {
+		s.publish(ctx, who)
 	}
 }
 
@@ -77,7 +100,7 @@ func badRequest(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &tooLarge):
 		problem(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the request line and the headers are larger than %d bytes", headerBytes))
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		problem(ctx, fasthttp.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", bodyBytes))
+		problem(ctx, fasthttp.StatusRequestEntityTooLarge, "the body is larger than this path takes, or without a key that may publish")
 	default:
 		problem(ctx, fasthttp.StatusBadRequest, "this is not a valid HTTP request")
 	}

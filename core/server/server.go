@@ -39,7 +39,7 @@ const Plain = "stratix.plain"
 
 const (
 	headerBytes   = 12 << 10         // the request line and all headers: a token and 4 KiB
-	bodyBytes     = 4 << 10          // nothing here takes a larger body
+	bodyBytes     = 4 << 10          // no request but a publication may have a larger body
 	idleTimeout   = 30 * time.Second // of an HTTP connection between requests
 	answerTimeout = 30 * time.Second // for writing one response
 	workerIdle    = time.Second      // before a goroutine of the HTTP side ends
@@ -108,6 +108,17 @@ type Options struct {
 	RollBack func(to string) error
 	// Traffic is what clients have sent of late, as the query chooses it.
 	Traffic func(query url.Values) (Stream, error)
+	// Directory is about clients and groups.
+	Directory Directory
+	// Publish runs what is published through the pipeline. It returns the status and
+	// the outcome, which is encoded as JSON; an error is a Problem.
+	Publish func(Publication) (status int, outcome any, err error)
+	// MaxMessage bounds one message, in bytes.
+	MaxMessage int
+	// Keys are those of the API; nil for none, then only the admin address answers.
+	Keys Keyring
+	// PublicPublish lets those who have a key publish on the public address, too.
+	PublicPublish bool
 	// Profile samples the scripts until ctx ends and returns the report. One call
 	// runs at a time.
 	Profile func(ctx context.Context, format profile.Format) ([]byte, error)
@@ -133,6 +144,7 @@ type Client struct {
 type Server struct {
 	opt           Options
 	public, admin *fasthttp.Server
+	api           fasthttp.RequestHandler // of the admin listeners
 	upgrader      websocket.FastHTTPUpgrader
 	counts        counts
 	strangers     waiting // of the public listeners
@@ -147,6 +159,7 @@ type Server struct {
 	profiling    atomic.Bool     // Options.Profile runs
 	admitting    context.Context // of Options.Admit: ends when Shutdown begins ...
 	endAdmitting context.CancelFunc
+	publishing   atomic.Int64 // bytes of the bodies at Options.Publish
 
 	// handshakes counts the admitted clients whose hijack handler has not ended.
 	handshakes sync.WaitGroup
@@ -180,11 +193,12 @@ func New(opt Options) *Server {
 		ReadBufferSize:  1,
 		WriteBufferPool: new(sync.Pool),
 	}
-	s.public, s.admin = s.http(s.servePublic), s.http(s.serveAdmin)
+	s.api = s.newRouter().Handler
+	s.public, s.admin = s.http(s.servePublic, false), s.http(s.serveAdmin, true)
 	return s
 }
 
-func (s *Server) http(handler fasthttp.RequestHandler) *fasthttp.Server {
+func (s *Server) http(handler fasthttp.RequestHandler, admin bool) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:               s.recovering(handler),
 		ErrorHandler:          badRequest,
@@ -196,6 +210,7 @@ func (s *Server) http(handler fasthttp.RequestHandler) *fasthttp.Server {
 		IdleTimeout:           idleTimeout,
 		MaxIdleWorkerDuration: workerIdle,
 		MaxRequestBodySize:    bodyBytes,
+		HeaderReceived:        s.room(admin),
 		NoDefaultServerHeader: true,
 		NoDefaultContentType:  true,
 		SecureErrorLogMessage: true,
@@ -220,7 +235,7 @@ func (s *Server) wrap(c net.Conn) net.Conn {
 }
 
 // ServeAdmin serves the operators' API until Shutdown, then returns nil. It
-// closes ln. The API asks for no credentials, so ln must be a unix socket or on
+// closes ln. Without keys the API asks for no credentials, so ln must be a unix socket or on
 // a loopback address.
 func (s *Server) ServeAdmin(ln net.Listener) error {
 	if err := checkPrivate(ln.Addr()); err != nil {

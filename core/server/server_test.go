@@ -24,7 +24,7 @@ type gateway struct {
 
 const testKey = "dGhlIHNhbXBsZSBub25jZQ=="
 
-func start(t *testing.T, change func(*Options)) *gateway {
+func start(t testing.TB, change func(*Options)) *gateway {
 	t.Helper()
 	g := &gateway{clients: make(chan Client, 100)}
 	opt := Options{
@@ -66,7 +66,7 @@ func start(t *testing.T, change func(*Options)) *gateway {
 	return g
 }
 
-func listenLocal(t *testing.T) net.Listener {
+func listenLocal(t testing.TB) net.Listener {
 	t.Helper()
 	ln, err := Listen("127.0.0.1:0")
 	if err != nil {
@@ -78,11 +78,11 @@ func listenLocal(t *testing.T) net.Listener {
 // peer is the other end, written by hand.
 type peer struct {
 	net.Conn
-	t  *testing.T
+	t  testing.TB
 	in *bufio.Reader
 }
 
-func dial(t *testing.T, addr string) *peer {
+func dial(t testing.TB, addr string) *peer {
 	t.Helper()
 	network := "tcp"
 	if strings.HasPrefix(addr, "/") {
@@ -119,7 +119,7 @@ func (p *peer) answer() (*http.Response, string) {
 }
 
 // ask sends a request on a connection of its own.
-func ask(t *testing.T, addr, request string) (*http.Response, string) {
+func ask(t testing.TB, addr, request string) (*http.Response, string) {
 	t.Helper()
 	p := dial(t, addr)
 	p.send(request)

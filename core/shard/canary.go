@@ -18,9 +18,9 @@ const canaryWhole = 1 << 32
 // shareOf is a share for a canary: of somebody, however small it is.
 func shareOf(part float64) uint64 { return max(1, uint64(part*canaryWhole)) }
 
-// programOf is the program that c's messages begin in.
-func (s *Shard) programOf(c *session) *core.Program {
-	if y := &s.canary; y.program != nil && maphash.String(y.seed, c.ID)%canaryWhole < y.share {
+// programOf is the program that the messages of a ClientID begin in.
+func (s *Shard) programOf(id string) *core.Program {
+	if y := &s.canary; y.program != nil && maphash.String(y.seed, id)%canaryWhole < y.share {
 		return y.program
 	}
 	return s.program

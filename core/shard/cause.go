@@ -12,11 +12,12 @@ const (
 	causeSlow     cause = "slow"
 	causeStalled  cause = "stalled"
 	causeProtocol cause = "protocol"
-	causeUnacked  cause = "unacked" // it took too long to acknowledge
-	causeExpired  cause = "expired" // its grant did
-	causeLimited  cause = "limited" // it went past a limit of its rate
-	causeDrain    cause = "drain"   // the gateway shuts down ...
-	causeStop     cause = "stop"    // ... and has
+	causeUnacked  cause = "unacked"  // it took too long to acknowledge
+	causeExpired  cause = "expired"  // its grant did
+	causeLimited  cause = "limited"  // it went past a limit of its rate
+	causeOperator cause = "operator" // an operator disconnected it
+	causeDrain    cause = "drain"    // the gateway shuts down ...
+	causeStop     cause = "stop"     // ... and has
 )
 
 // closed counts a connection that has been closed, once.
@@ -45,6 +46,8 @@ func (c *Counts) closed(why cause) {
 		c.Expired++
 	case causeLimited:
 		c.Limited++
+	case causeOperator:
+		c.Dismissed++
 	case causeDrain, causeStop:
 		c.Drained++
 	}

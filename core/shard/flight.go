@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/ruling"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
@@ -139,6 +140,7 @@ func (s *Shard) reportLate(slot uint32, outcome byte) {
 // answer sends the acknowledgement, or the error if nobody got the message.
 func (s *Shard) answer(f *flight) {
 	c := s.sessions.find(f.sender, f.serial)
+	from := s.senderOf(f, c)
 	n, id := &f.counts, f.id
 	if len(id) == 0 {
 		id = nil
@@ -159,7 +161,12 @@ func (s *Shard) answer(f *flight) {
 		s.complain("a dead letter of an upstream reached nobody: it is lost", "code", code)
 	}
 	here := c != nil && c.state == open
+	told := here && (id != nil || code != "")
 	switch {
+	case c == nil && code != "":
+		told = s.tellPublisher(f.sender, f.serial, code, text, 0)
+	case c == nil:
+		told = s.acknowledgePublisher(f.sender, f.serial, f.stored.String(), statusOf(n), *n, f.many, f.receipt && n.Queued > 0)
 	case !here:
 	case code != "":
 		s.sendError(c, id, code, text)
@@ -173,37 +180,58 @@ func (s *Shard) answer(f *flight) {
 		s.send(c, s.text)
 	}
 	if f.trace != 0 || code != "" {
-		s.traceAnswer(f, c, here && (id != nil || code != ""), code, text)
+		s.traceAnswer(f, from, told, code, text)
 	}
+}
+
+// senderOf is who sent the message of f, c being the session that it came from;
+// nil if that has ended.
+func (s *Shard) senderOf(f *flight, c *session) *core.Session {
+	if c != nil {
+		return &c.Session
+	}
+	if p, _ := s.publications.find(f.sender, f.serial); p != nil {
+		return &p.From
+	}
+	return nil
 }
 
 // answerLate sends the second acknowledgement.
 func (s *Shard) answerLate(f *flight) {
 	c := s.sessions.find(f.sender, f.serial)
 	if f.trace != 0 || f.lost > 0 {
-		s.traceLate(f, c)
+		s.traceLate(f, s.senderOf(f, c))
 	}
-	if !f.receipt || c == nil || c.state != open || len(f.id) == 0 {
+	if c == nil {
+		s.tellPublisherLate(f)
+		return
+	}
+	if !f.receipt || c.state != open || len(f.id) == 0 {
 		return
 	}
 	if f.silent && f.lost == 0 {
 		return
 	}
-	if f.expired {
-		code, text := faultExpired.answer()
+	if code, text := f.lateError(); code != "" {
 		s.sendError(c, f.id, code, text)
-		return
-	}
-	if f.untaken {
-		s.sendError(c, f.id, ruling.Untaken.Code, ruling.Untaken.Text)
-		return
-	}
-	if f.lost > 0 {
-		s.sendError(c, f.id, ruling.LostUnwritten.Code, ruling.LostUnwritten.Text)
 		return
 	}
 	s.text = wire.AppendAck(s.text[:0], f.id, f.stored.String(), "delivered")
 	s.send(c, s.text)
+}
+
+// lateError is what the sender is told of those that will never have it; code is
+// "" if there are none.
+func (f *flight) lateError() (code, text string) {
+	switch {
+	case f.expired:
+		return faultExpired.answer()
+	case f.untaken:
+		return ruling.Untaken.Code, ruling.Untaken.Text
+	case f.lost > 0:
+		return ruling.LostUnwritten.Code, ruling.LostUnwritten.Text
+	}
+	return "", ""
 }
 
 // answer is the code and the text that a sender gets.

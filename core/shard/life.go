@@ -16,6 +16,7 @@ const (
 	CloseUnsupported = 1003
 	CloseTryLater    = 1013
 	CloseReplaced    = 4001
+	CloseDismissed   = 4003
 	CloseRefused     = 4403
 	CloseSlow        = 4008
 	CloseIdle        = 4009
@@ -61,7 +62,7 @@ func (s *Shard) attach(cl *Client) {
 	*c = session{
 		Session: core.Session{ID: cl.ID, Remote: cl.Remote, Grant: cl.Grant},
 		place:   cl.Place, pump: cl.pump, fd: int32(cl.FD), deflate: cl.Deflate,
-		slot: c.slot, serial: c.serial, state: open, seen: s.wheel.now, pinged: s.wheel.now,
+		slot: c.slot, serial: c.serial, state: open, since: s.wheel.now, seen: s.wheel.now, pinged: s.wheel.now,
 		reliable: cl.Reliable,
 	}
 	if c.pump != nil {
@@ -86,7 +87,7 @@ func (s *Shard) attach(cl *Client) {
 // greet runs the on_connect hook.
 func (s *Shard) greet(c *session) {
 	hello := core.Conn{Session: &c.Session}
-	p := s.programOf(c)
+	p := s.programOf(c.ID)
 	p.Toll.Connects++
 	if err := p.Hooks.Connect(&hello); err != nil {
 		p.Toll.Unmet++
@@ -136,7 +137,7 @@ func (s *Shard) retire(c *session, why cause) {
 	s.count.closed(why)
 	if c.hooked {
 		c.hooked = false
-		if err := s.programOf(c).Hooks.Disconnect(&c.Session, string(why)); err != nil {
+		if err := s.programOf(c.ID).Hooks.Disconnect(&c.Session, string(why)); err != nil {
 			s.count.HookErrors++
 		}
 		s.postDisconnect(c, why)

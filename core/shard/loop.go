@@ -40,6 +40,9 @@ func (s *Shard) step(n int, now time.Time) {
 	s.resumeDue()
 	s.unpackAll()
 	s.runReady()
+	if len(s.publications.waiting) > 0 {
+		s.runPublications()
+	}
 	for i := range n {
 		if r, ok := s.poll.at(i); ok {
 			s.event(r)
@@ -68,13 +71,16 @@ func (s *Shard) step(n int, now time.Time) {
 	if s.tracer.open > 0 {
 		s.feedTails()
 	}
+	if len(s.publications.ended) > 0 {
+		s.giveBack()
+	}
 }
 
 // wait blocks until there is something to do and returns the number of socket
 // events.
 func (s *Shard) wait(now time.Time) int {
 	switch {
-	case len(s.dirty) > 0 || len(s.hungry) > 0 || len(s.batches) > 0 || len(s.ready) > 0 && !s.stuck:
+	case len(s.dirty) > 0 || len(s.hungry) > 0 || len(s.batches) > 0 || len(s.ready)+len(s.publications.waiting) > 0 && !s.stuck:
 		return s.poll.wait(0)
 	case s.stuck:
 		return s.poll.wait(1) // the peer gives room back without a wake

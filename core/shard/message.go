@@ -48,21 +48,26 @@ func (s *Shard) receive(c *session, b []byte) {
 
 // message runs a type 0 frame through the pipeline and commits what comes out.
 func (s *Shard) message(c *session, f *wire.Frame, size int) {
+	m := s.begun(&c.Session, f, size, core.Held{Program: s.programOf(c.ID), Slot: c.slot, Serial: c.serial})
+	v, err := s.runStages(m.Held().Program.Pipeline, m, false)
+	s.conclude(c, m, v, err)
+}
+
+// begun makes the shard's Message of a frame that no stage has seen.
+func (s *Shard) begun(from *core.Session, f *wire.Frame, size int, h core.Held) *core.Message {
 	m := s.msg
 	m.Reset()
-	m.From = &c.Session
+	m.From = from
 	m.ID, m.Data, m.Headers, m.To = f.ID, f.Data, f.Headers, f.To
 	m.Size = size
 	m.Time = s.unixMillis
 	m.TTL, m.Priority, m.Receipt = f.TTL, f.Priority, f.Receipt
-	p := s.programOf(c)
-	m.Own(s, core.Held{Program: p, Slot: c.slot, Serial: c.serial})
+	m.Own(s, h)
 	s.recorder.Note(m)
 	if s.untraced--; s.untraced == 0 {
 		s.sample(m)
 	}
-	v, err := s.runStages(p.Pipeline, m, false)
-	s.conclude(c, m, v, err)
+	return m
 }
 
 // runStages is the border at which a panic in a stage is recovered: it is counted and
@@ -84,7 +89,7 @@ func (s *Shard) runStages(p *core.Pipeline, m *core.Message, again bool) (v core
 }
 
 // conclude does what the pipeline decided. c is nil when the sender left while
-// the message was held.
+// the message was held, and where the message was published.
 func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error) {
 	if v != core.Hold || err != nil {
 		m.Held().Program.Toll.Count(m.Instructions, err != nil)
@@ -105,6 +110,8 @@ func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error)
 		}
 		if c != nil {
 			c.held = true
+		} else {
+			s.holdPublication(m)
 		}
 		if m.Held().Until != 0 {
 			s.delay(m)
@@ -148,10 +155,18 @@ func (s *Shard) tell(c *session, id []byte, code, text string) {
 // rejected tells the sender of a message that it came to nothing, and writes that
 // down.
 func (s *Shard) rejected(c *session, m *core.Message, outcome trace.Outcome, code, text string) {
-	if after := m.Effects.RetryAfter; after > 0 && outcome == trace.Rejected && c != nil && c.state == open {
+	after := int64(0)
+	if outcome == trace.Rejected {
+		after = m.Effects.RetryAfter
+	}
+	switch {
+	case c == nil:
+		s.tellPublisher(m.Held().Slot, m.Held().Serial, code, text, after)
+	case after > 0 && c.state == open:
+		s.countTold(code)
 		s.text = wire.AppendRetry(s.text[:0], m.ID, code, text, after)
 		s.send(c, s.text)
-	} else {
+	default:
 		s.tell(c, m.ID, code, text)
 	}
 	s.decided(m, trace.Decision{Outcome: outcome, Code: code, Reason: text})
@@ -166,6 +181,9 @@ func (s *Shard) commit(c *session, m *core.Message) {
 		return
 	}
 	own := !e.Routed() && m.To != nil
+	if c == nil && m.Held().Slot >= publishedSlot {
+		s.withoutSession(m)
+	}
 	if c != nil {
 		if !s.dir.joinAll(c, e.Joins) {
 			s.deny(c, m, ruling.TooManyGroups)
@@ -238,6 +256,9 @@ func (s *Shard) ackSelf(c *session, m *core.Message) {
 		s.text = wire.AppendAck(s.text[:0], m.ID, "memory", "delivered")
 		s.send(c, s.text)
 	}
+	if c == nil {
+		told = s.acknowledgePublisher(m.Held().Slot, m.Held().Serial, "memory", "delivered", wire.Counts{Delivered: 1}, false, false)
+	}
 	if m.Trace != nil {
 		s.answered(m.Trace.Number, told, wire.Counts{Delivered: 1}, "memory", "delivered", "", "")
 	}
@@ -245,7 +266,7 @@ func (s *Shard) ackSelf(c *session, m *core.Message) {
 
 // membership handles type 8 and 9 frames: all of the groups or none.
 func (s *Shard) membership(c *session, f *wire.Frame) {
-	groups, refusal := s.reader.Groups(&c.Session, f, s.programOf(c))
+	groups, refusal := s.reader.Groups(&c.Session, f, s.programOf(c.ID))
 	if refusal == nil && f.Type == wire.TypeJoin && !s.dir.joinAll(c, groups) {
 		refusal = ruling.TooManyGroups
 	}

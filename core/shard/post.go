@@ -64,7 +64,7 @@ func named(targets []core.Target, name string) bool {
 
 // postConnect tells the upstreams that ask for it of a client that has come.
 func (s *Shard) postConnect(c *session) {
-	all := s.programOf(c).Upstreams
+	all := s.programOf(c.ID).Upstreams
 	for i := range all {
 		if u := &all[i]; u.Connects {
 			p := s.blankPost()
@@ -76,7 +76,7 @@ func (s *Shard) postConnect(c *session) {
 
 // postDisconnect tells them of one that has gone.
 func (s *Shard) postDisconnect(c *session, why cause) {
-	all := s.programOf(c).Upstreams
+	all := s.programOf(c.ID).Upstreams
 	for i := range all {
 		if u := &all[i]; u.Disconnects {
 			p := s.blankPost()

@@ -12,7 +12,7 @@ import (
 const longestName = max(core.MaxClientID, core.MaxGroupName)
 
 // route sends an accepted message to the shards that own its recipients. c is
-// nil when the sender left while the message was held.
+// nil when the sender left while the message was held, or never was connected.
 func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 	kept := m.Storage >= core.StorageMemory
 	kind := byte(entryMessage)
@@ -38,7 +38,7 @@ func (s *Shard) route(c *session, m *core.Message, targets []core.Target) {
 	f.sender, f.serial = held.Slot, held.Serial
 	f.letter = m.From.ID == ""
 	f.many = len(targets) > 1 || targets[0].Kind == core.ToPrefix || targets[0].Kind == core.ToGroup
-	f.receipt = m.Receipt && len(m.ID) > 0 && s.flights.late < maxLate
+	f.receipt = m.Receipt && (len(m.ID) > 0 || held.Slot >= publishedSlot) && s.flights.late < maxLate
 	if m.Trace != nil {
 		f.trace = m.Trace.Number
 		f.watched = !f.many && s.flights.watched < maxWatched && s.flights.late < maxLate
@@ -150,6 +150,10 @@ func (s *Shard) goOn(m *core.Message) {
 	p := h.Program.Pipeline
 	p.Pending--
 	c := s.sessions.find(h.Slot, h.Serial)
+	published, _ := s.publications.find(h.Slot, h.Serial)
+	if published != nil {
+		published.held = false
+	}
 	if c != nil && c.state == open {
 		c.held = false
 	} else {
@@ -166,4 +170,5 @@ func (s *Shard) goOn(m *core.Message) {
 	if c != nil && c.state == open {
 		s.listen(c)
 	}
+	s.resumePublication(published)
 }

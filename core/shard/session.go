@@ -36,6 +36,7 @@ type session struct {
 	next     uint32         // wheel
 	prev     uint32         // wheel
 	due      uint32         // wheel: tick
+	since    uint32         // tick when it was attached
 	seen     uint32         // tick of the last bytes
 	pinged   uint32         // tick of the last ping
 	stalled  uint32         // tick when its partial message began

@@ -81,20 +81,21 @@ type Shard struct {
 	poll  *poller
 	inbox inbox
 
-	sessions slab
-	dir      directory
-	wheel    wheel
-	flights  flights
-	delays   delays
-	count    Counts
-	told     map[string]uint64 // errors that senders were told, by code
-	untraced int               // messages until the next that may get a trace; below 1 for none
-	tracer   tracer
-	program  *core.Program
-	canary   canary
-	recorder traffic.Recorder
-	retiring []*core.Program // not live any more, with messages still held
-	samples  *core.Samples   // where the scripts note what they do; nil while nobody asks
+	sessions     slab
+	dir          directory
+	wheel        wheel
+	flights      flights
+	delays       delays
+	publications publications
+	count        Counts
+	told         map[string]uint64 // errors that senders were told, by code
+	untraced     int               // messages until the next that may get a trace; below 1 for none
+	tracer       tracer
+	program      *core.Program
+	canary       canary
+	recorder     traffic.Recorder
+	retiring     []*core.Program // not live any more, with messages still held
+	samples      *core.Samples   // where the scripts note what they do; nil while nobody asks
 
 	// What is kept.
 	boxes    map[string]*mailbox

@@ -17,8 +17,9 @@ type Counts struct {
 	Replaced, Idle, Slow         uint64 // the peer's doing, and this side's
 	Refused, Protocol, Stalled   uint64
 	Drained, Unacked, Expired    uint64
-	Limited                      uint64
-	In, InBytes                  uint64 // text messages from clients
+	Limited, Dismissed           uint64
+	In, InBytes                  uint64 // text messages from clients, and published ones
+	Published                    uint64 // of these
 	Out, OutBytes                uint64 // messages given to clients
 	Accepted, Filtered, Rejected uint64 // messages by what became of them
 	Failed, Forbidden, Malformed uint64
@@ -194,8 +195,10 @@ func (c *Counts) add(o *Counts) {
 	c.Protocol += o.Protocol
 	c.Stalled += o.Stalled
 	c.Drained += o.Drained
+	c.Dismissed += o.Dismissed
 	c.In += o.In
 	c.InBytes += o.InBytes
+	c.Published += o.Published
 	c.Out += o.Out
 	c.OutBytes += o.OutBytes
 	c.Accepted += o.Accepted

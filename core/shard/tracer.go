@@ -201,7 +201,7 @@ func (s *Shard) keepEntry(number uint64) {
 
 // traceAnswer writes down how a flight was answered: with an error also where it
 // has no trace that is kept.
-func (s *Shard) traceAnswer(f *flight, c *session, told bool, code, reason string) {
+func (s *Shard) traceAnswer(f *flight, from *core.Session, told bool, code, reason string) {
 	stored, status := "", ""
 	if code == "" {
 		stored, status = f.stored.String(), statusOf(&f.counts)
@@ -210,14 +210,14 @@ func (s *Shard) traceAnswer(f *flight, c *session, told bool, code, reason strin
 		s.answered(f.trace, told, f.counts, stored, status, code, reason)
 	}
 	if code != "" && (f.trace == 0 || f.trace&placeMask == inNone) {
-		if number := s.recall(f, c); number != 0 {
+		if number := s.recall(f, from); number != 0 {
 			s.answered(number, told, f.counts, stored, status, code, reason)
 		}
 	}
 }
 
 // traceLate writes down what became of those who had to wait.
-func (s *Shard) traceLate(f *flight, c *session) {
+func (s *Shard) traceLate(f *flight, from *core.Session) {
 	outcome := "delivered"
 	switch {
 	case f.expired:
@@ -229,7 +229,7 @@ func (s *Shard) traceLate(f *flight, c *session) {
 	}
 	number := f.trace
 	if f.lost > 0 && (number == 0 || number&placeMask == inNone) {
-		number = s.recall(f, c)
+		number = s.recall(f, from)
 	}
 	if number == 0 {
 		return
@@ -253,20 +253,20 @@ func (s *Shard) answered(number uint64, told bool, n wire.Counts, stored, status
 // traceFault writes down a frame of c that is no message.
 func (s *Shard) traceFault(c *session, f *wire.Frame, why *wire.Fault, size int) {
 	m := &s.tracer.brief
-	m.From, m.ID, m.Time, m.Size, m.Generation = &c.Session, f.ID, s.unixMillis, size, s.programOf(c).Generation
+	m.From, m.ID, m.Time, m.Size, m.Generation = &c.Session, f.ID, s.unixMillis, size, s.programOf(c.ID).Generation
 	s.decided(m, trace.Decision{Outcome: trace.Malformed, Code: why.Code, Reason: why.Text})
 	*m = core.Message{}
 }
 
 // recall makes a trace for a flight that came to nothing and is kept nowhere, as
 // far as it is still known, and returns its number; 0 if there is none.
-func (s *Shard) recall(f *flight, c *session) uint64 {
-	if c == nil || !s.sparing() {
+func (s *Shard) recall(f *flight, from *core.Session) uint64 {
+	if from == nil || !s.sparing() {
 		return 0
 	}
 	t := &s.tracer
 	m := &t.brief
-	m.From, m.ID, m.Time = &c.Session, f.id, s.unixMillis
+	m.From, m.ID, m.Time = from, f.id, s.unixMillis
 	number := s.number(inEnded)
 	d := trace.Decision{Number: number, Shard: s.index, Outcome: trace.Accepted}
 	t.entry = trace.AppendDecision(t.entry[:0], &d, m)

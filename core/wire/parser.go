@@ -33,10 +33,25 @@ func NewParser() *Parser {
 // formed; other fields are ignored. A Fault is valid until the next call. With
 // a Fault only f.ID means something: it is set if a well-formed messageId came
 // before the place where parsing ended.
-func (p *Parser) Parse(b []byte, f *Frame) *Fault {
+func (p *Parser) Parse(b []byte, f *Frame) *Fault { return p.parse(b, f, nil) }
+
+// typeMessage is TypeMessage as JSON.
+var typeMessage = []byte("0")
+
+// Message is Parse for a message that may leave its type out.
+func (p *Parser) Message(b []byte, f *Frame) *Fault {
+	fault := p.parse(b, f, typeMessage)
+	if fault == nil && f.Type != TypeMessage {
+		return p.fail(CodeBadMessage, "type must be 0, or left out")
+	}
+	return fault
+}
+
+// parse is Parse; kind is the type of a frame that names none.
+func (p *Parser) parse(b []byte, f *Frame, kind []byte) *Fault {
 	*f = Frame{}
 	p.begin()
-	var in scalars
+	in := scalars{kind: kind}
 	at := space(b, 0)
 	isObject := at < len(b) && b[at] == '{'
 	var end int

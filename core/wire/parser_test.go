@@ -226,3 +226,26 @@ func TestValidChecksAnyValue(t *testing.T) {
 	f(strings.Repeat("[", 64)+strings.Repeat("]", 64), "")
 	f(strings.Repeat("[", 65)+strings.Repeat("]", 65), "too_deep")
 }
+
+func TestAMessageMayLeaveItsTypeOut(t *testing.T) {
+	p := NewParser()
+	f := func(in, want string) {
+		t.Helper()
+		var frame Frame
+		got := ""
+		if fault := p.Message([]byte(in), &frame); fault != nil {
+			got = fault.Code + ": " + fault.Text
+		} else {
+			got = show(&frame)
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+	}
+	f(`{"data":1,"to":"b"}`, `0 data=1 to="b"`)
+	f(`{"type":0,"data":1}`, `0 data=1`)
+	f(`{"type":4,"data":1}`, "bad_message: type must be 0")
+	f(`{"type":"0","data":1}`, "bad_message: type must be an integer")
+	f(`{"to":"b"}`, "data is missing")
+	f(`[]`, "must be a JSON object")
+}

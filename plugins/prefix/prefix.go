@@ -89,6 +89,15 @@ func (s *stage) ForShard(int) core.Stage {
 	return &own
 }
 
+// Routes are all of them, in the order of their prefixes.
+func (s *stage) Routes() []core.Route {
+	all := make([]core.Route, len(s.index))
+	for i, r := range s.index {
+		all[i] = core.Route{Prefix: r.prefix, Targets: r.targets}
+	}
+	return all
+}
+
 // Handle adds the targets of the sender's route, or leaves m alone where it is
 // routed already or no prefix matches.
 func (s *stage) Handle(m *core.Message) (core.Verdict, error) {

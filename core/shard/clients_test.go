@@ -1,0 +1,237 @@
+package shard
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stratix-gateway/stratix/core"
+)
+
+func ids(all []ClientStatus) string {
+	var names []string
+	for _, c := range all {
+		names = append(names, c.ID)
+	}
+	return strings.Join(names, " ")
+}
+
+func TestClientsAreListedByPagesInTheOrderOfTheirIDs(t *testing.T) {
+	st := newStore(t, transports[1])
+	st.opt.Shards = 3
+	g := st.start()
+	var connected []string
+	for i := range 7 {
+		id := fmt.Sprint("desk-", i)
+		g.connect(id)
+		connected = append(connected, id)
+	}
+	g.connect("other")
+	g.await(8)
+	g.answers(publication(t, "api", `{"type":0,"to":["away-1","away-2"],"data":"x"}`))
+	f := func(prefix, after string, limit int, want string, wantMore bool) {
+		t.Helper()
+		got, more := g.Clients(prefix, after, limit)
+		if ids(got) != want || more != wantMore {
+			t.Errorf("%q after %q: got %s, %v, want %s, %v", prefix, after, ids(got), more, want, wantMore)
+		}
+	}
+	f("", "", 100, "away-1 away-2 "+strings.Join(connected, " ")+" other", false)
+	f("", "", 3, "away-1 away-2 desk-0", true)
+	f("", "desk-0", 2, "desk-1 desk-2", true)
+	f("desk-", "", 7, strings.Join(connected, " "), false)
+	f("desk-", "desk-4", 7, "desk-5 desk-6", false)
+	f("desk-", "zzz", 7, "", false)
+	f("nobody", "", 7, "", false)
+	f("", "desk-6", 100, "other", false)
+}
+
+func TestAClientIsShownWithItsGroupsAndWhatWaits(t *testing.T) {
+	st := newStore(t, transports[1])
+	g := st.start()
+	b, _ := g.resume("b", "", 0)
+	b.send(`{"type":8,"groups":["room"]}`)
+	b.want(`{"type":1,"joined":["room"]}`)
+	if got := g.answers(publication(t, "api", `{"type":0,"to":"b","data":"x"}`)); got[0] != "disk queued" {
+		t.Fatal(got)
+	}
+	b.text()
+	c, err := g.Client("b")
+	if err != nil || !c.Connected || !c.Reliable || !slices.Equal(c.Groups, []string{"room"}) || c.Pending != 1 || c.OnTheWay != 1 ||
+		c.Window != 512 || len(c.Epoch) != 16 || c.PendingBytes == 0 || c.Since.IsZero() {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	b.conn.Close()
+	g.await(0)
+	c, err = g.Client("b")
+	if err != nil || c.Connected || c.Pending != 1 || c.OnTheWay != 0 || !slices.Equal(c.Groups, []string{"room"}) || c.LastSeen.IsZero() {
+		t.Errorf("offline: got %+v, %v", c, err)
+	}
+	if _, err := g.Client("nobody"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("an unknown one: %v", err)
+	}
+}
+
+func TestAnOperatorDisconnectsAClient(t *testing.T) {
+	why := make(chan string, 1)
+	g := start(t, transports[1], options(), &hooks{disconnect: func(_ *core.Session, reason string) { why <- reason }})
+	c := g.connect("a")
+	g.await(1)
+	if err := g.Disconnect("a", "maintenance"); err != nil {
+		t.Fatal(err)
+	}
+	c.wantClose(CloseDismissed, "maintenance")
+	if got := <-why; got != "operator" || g.counts().Dismissed != 1 {
+		t.Errorf("on_disconnect got %q, counted %d", got, g.counts().Dismissed)
+	}
+	if err := g.Disconnect("a", "again"); !errors.Is(err, ErrNotConnected) {
+		t.Errorf("again: %v", err)
+	}
+}
+
+func TestAnOperatorChangesGroupsAlsoOfThoseWhoAreAway(t *testing.T) {
+	st := newStore(t, transports[1])
+	g := st.start()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := func(want ...GroupStatus) {
+		t.Helper()
+		got, more := g.Groups("room", "", 10)
+		if !slices.Equal(got, want) || more {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	g.connect("plain")
+	b, _ := g.resume("b", "", 0)
+	must(g.Join("plain", "room:1"))
+	must(g.Join("b", "room:1"))
+	must(g.Join("b", "room:1"))
+	f(GroupStatus{"room:1", 2, 0})
+	b.conn.Close()
+	g.await(1)
+	must(g.Join("b", "room:2"))
+	must(g.Join("b", "room:2"))
+	f(GroupStatus{"room:1", 1, 1}, GroupStatus{"room:2", 0, 1})
+	g = st.restart() // what was done to one who is away is in the log
+	must(g.Leave("b", "room:1"))
+	must(g.Leave("b", "nowhere"))
+	f(GroupStatus{"room:2", 0, 1})
+	g.resume("b", "", 0)
+	must(g.Leave("b", "room:2"))
+	f()
+	for i := range MaxGroups {
+		must(g.Join("b", fmt.Sprint("room", i)))
+	}
+	if err := g.Join("b", "one more"); !errors.Is(err, ErrGroups) {
+		t.Errorf("one more: %v", err)
+	}
+	if got, more := g.Groups("room", "room1", 2); !more || len(got) != 2 || got[0].Name != "room10" {
+		t.Errorf("a page: %+v, %v", got, more)
+	}
+	for _, err := range []error{g.Join("nobody", "x"), g.Leave("nobody", "x"), g.Join("plain", "x")} {
+		if !errors.Is(err, ErrNotConnected) {
+			t.Errorf("who is not there: %v", err)
+		}
+	}
+}
+
+func TestWhatWaitsIsShownWithDataOnlyIfAskedFor(t *testing.T) {
+	st := newStore(t, transports[1])
+	g := st.start()
+	g.answers(publication(t, "api",
+		`{"type":0,"messageId":"1","to":"b","data":"one"}`, `{"type":0,"to":"b","data":"mem two"}`, `{"type":0,"messageId":"3","to":"b","data":"three","priority":9}`))
+	show := func(limit int, data bool) string {
+		t.Helper()
+		all, _, err := g.Pending("b", limit, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s []string
+		for _, p := range all {
+			s = append(s, fmt.Sprintf("%d:%s:%s:%d:%s:%v:%s", p.Seq, p.MessageID, p.From, p.Priority, p.Stored, p.OnTheWay, p.Data))
+			if p.Size == 0 || p.Time.IsZero() || p.Age < 0 {
+				t.Errorf("it is %+v", p)
+			}
+		}
+		return strings.Join(s, " ")
+	}
+	f := func(limit int, data bool, want string) {
+		t.Helper()
+		if got := show(limit, data); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	f(10, false, `3:"3":api:9:disk:false: 1:"1":api:0:disk:false: 2::api:0:memory:false:`)
+	f(2, true, `3:"3":api:9:disk:false:"three" 1:"1":api:0:disk:false:"one"`)
+	if _, n, err := g.Pending("b", 1, false); n != 3 || err != nil {
+		t.Errorf("%d wait, %v", n, err)
+	}
+	if _, _, err := g.Pending("nobody", 1, false); !errors.Is(err, ErrUnknown) {
+		t.Errorf("an unknown one: %v", err)
+	}
+	b, _ := g.resume("b", "", 0)
+	b.text()
+	if got := show(1, false); !strings.Contains(got, ":true:") {
+		t.Errorf("on the way: %s", got)
+	}
+}
+
+func TestWhatWaitsOnTheDiskAloneIsReadFromThere(t *testing.T) {
+	st := newStore(t, transports[1])
+	g := st.start()
+	st.opt.Ring.Bytes.Store(1)
+	g.answers(publication(t, "api", `{"type":0,"messageId":"1","to":"b","data":"one"}`))
+	all, _, err := g.Pending("b", 10, true)
+	if err != nil || len(all) != 1 || string(all[0].Data) != `"one"` || string(all[0].MessageID) != `"1"` {
+		t.Errorf("got %+v, %v", all, err)
+	}
+	paged := false
+	g.each(func(s *Shard) {
+		for _, b := range s.boxList {
+			paged = paged || b.count > 0 && !s.block(s.entries.At(b.low.first).block).here
+		}
+	})
+	if !paged {
+		t.Error("it was in memory: the test shows nothing")
+	}
+}
+
+func TestAPublisherIsToldThatAMessageHasWaitedTooLong(t *testing.T) {
+	g := newStore(t, transports[1]).start()
+	p := publication(t, "api", `{"type":0,"messageId":"1","to":"away","data":"x","ttl":1}`, `{"type":0,"to":["away","b"],"data":"x","ttl":1}`)
+	p.Delivered = true
+	if got := g.answers(p); got[0] != "expireddisk queued" || got[1] != "expireddisk queued" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAPublisherWaitsForAReliableRecipientAndRepeatsAreKnown(t *testing.T) {
+	st := newStore(t, transports[1])
+	g := st.start()
+	b, _ := g.resume("b", "", 0)
+	p := publication(t, "api", `{"type":0,"messageId":"1","to":"b","data":"x"}`)
+	p.Delivered = true
+	var done sync.WaitGroup
+	var got []string
+	done.Go(func() { got = g.answers(p) })
+	b.want(echoed(1, "api", "1", `"x"`))
+	b.send(`{"type":1,"seq":1}`)
+	done.Wait()
+	if got[0] != "disk delivered" {
+		t.Errorf("got %q", got)
+	}
+	for range 3 {
+		if got := g.answers(publication(t, "api", `{"type":0,"messageId":"1","to":"b","data":"x"}`)); got[0] != "disk delivered" {
+			t.Errorf("a repeat got %q", got)
+		}
+	}
+	g.answers(publication(t, "api", `{"type":0,"messageId":"2","to":"b","data":"y"}`))
+	b.want(echoed(2, "api", "2", `"y"`)) // and none of the repeats
+}
