@@ -192,6 +192,8 @@ func TestWhatTheAPIAnswersIsAsItsDocumentSays(t *testing.T) {
 	f("GET", "/v1/tail", "/v1/tail?x=y", "", 400, `"code":"bad_request"`)
 	f("POST", "/v1/rollback", "/v1/rollback", "", 409, `"code":"conflict"`)
 	f("POST", "/v1/reload", "/v1/reload", "", 200, `"unchanged"`)
+	f("POST", "/v1/reload", "/v1/reload?gate=load", "", 200, `"generation"`)
+	f("POST", "/v1/reload", "/v1/reload?gate=none", "", 422, `there is no gate`)
 	save(t, filepath.Join(r.scripts, "main.lua"), "pipeline {")
 	f("POST", "/v1/reload", "/v1/reload", "", 422, `main.lua:1`)
 	if code, err := reliable.closeCode(); code != 4003 || err != nil {
