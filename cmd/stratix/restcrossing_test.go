@@ -95,7 +95,7 @@ func TestWhatIsPublishedIsDelayedInItsOrder(t *testing.T) {
 
 func TestADelayMayTakeLongerThanItsPublisherWaits(t *testing.T) {
 	r := rest{running: runGateway(t, map[string]string{"main.lua": `pipeline {
-  stage.ratelimit { rate = 0.5, burst = 1, over = "delay", max_delay = "30s" }, stage.ring {},
+  stage.ratelimit { rate = 0.2, burst = 1, over = "delay", max_delay = "30s" }, stage.ring {},
 }`}, nil)}
 	d := r.document(t)
 	b := mustDial(t, r.running, "b")

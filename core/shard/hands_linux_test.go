@@ -59,6 +59,8 @@ func atHands(t *testing.T, st *store, stages ...core.Stage) *atHand {
 	}
 	rec.End(nil)
 	st.log.Start()
+	log := st.log
+	t.Cleanup(func() { _ = log.Close(context.Background()) }) // before its folder is removed
 	r := &atHand{t: t, st: st, set: set, s: set.all[0]}
 	r.n.c = nil
 	s := r.s
