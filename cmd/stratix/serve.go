@@ -56,7 +56,7 @@ type serveCmd struct {
 	ProxyProtocol  bool     `help:"Connections from these proxies begin with a PROXY header, version 1 or 2." env:"STRATIX_PROXY_PROTOCOL" group:"Clients"`
 
 	Origins        []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
-	Keys           string     `help:"File with the keys of the HTTP API (stratix key new); without it the admin address alone answers, and asks for none." placeholder:"FILE" env:"STRATIX_KEYS" group:"Clients"`
+	Keys           string     `help:"File with the keys of the HTTP API (stratix key new); without it and --api-jwks the admin address alone answers, and asks for none." placeholder:"FILE" env:"STRATIX_KEYS" group:"Clients"`
 	APIJWKS        string     `name:"api-jwks" help:"Keys of those whose tokens (JWT) are taken in place of a key of the HTTP API: the https URL of a JWK set, or a file (PEM, JWK, JWK set)." placeholder:"URL|FILE" env:"STRATIX_API_JWKS" group:"Clients"`
 	APIAudience    string     `name:"api-audience" help:"What aud must hold in these tokens. Choose what no token for a client has." placeholder:"TEXT" env:"STRATIX_API_AUDIENCE" group:"Clients"`
 	APIIssuer      string     `name:"api-issuer" help:"What iss must be in these tokens." placeholder:"TEXT" env:"STRATIX_API_ISSUER" group:"Clients"`
