@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -138,7 +139,9 @@ func TestATailEndsWhenItsTokenExpires(t *testing.T) {
 	}, long)
 	for life := 2 * time.Second; ; life *= 2 { // on a slow machine it is over before the request
 		token, ends := apiToken(t, "", "RSA", "stratix-api", "stratix:read", life)
-		req, err := http.NewRequest("GET", "http://"+r.AdminAddr().String()+"/v1/tail", http.NoBody)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, "GET", "http://"+r.AdminAddr().String()+"/v1/tail", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
