@@ -73,7 +73,7 @@ func New(s Settings, log *slog.Logger) (*Tokens, error) {
 		if err := token.CheckURL(s.Keys); err != nil {
 			return nil, err
 		}
-		t.keys = &remote{token.NewRemote(s.Keys, log)}
+		t.keys = &remote{token.NewRemote(s.Keys, accept, log)}
 	} else {
 		f := &token.File{Name: s.Keys, Accept: accept, Guarded: true, Log: log}
 		if err := f.Check(); err != nil {

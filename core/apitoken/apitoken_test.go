@@ -257,6 +257,37 @@ func TestAKeySetMayComeLater(t *testing.T) {
 	}
 }
 
+func TestAKeySetThatFitsNoAlgorithmIsNamedAndNotTaken(t *testing.T) {
+	set := coretest.KeySet(t, map[string]string{"a": "P256"})
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(set)) }))
+	defer issuer.Close()
+	s := settings(t)
+	s.Keys = issuer.URL
+	told := make(lines, 100)
+	all, err := New(s, slog.New(slog.NewTextHandler(told, nil)))
+	if err == nil {
+		err = all.Start(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Stop()
+	if line := <-told; !strings.Contains(line, "none of its keys fits RS256") {
+		t.Errorf("the log says %s", line)
+	}
+	if got := said(t.Context(), all, coretest.SignToken(t, "ES256", "a", "P256", good(nil))); got != "bad_token" {
+		t.Errorf("a token by such a key: %s", got)
+	}
+}
+
+// lines is a log.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
 func TestSignaturesAreCheckedAFewAtATime(t *testing.T) {
 	all := made(t, settings(t))
 	token := coretest.SignToken(t, "RS256", "", "RSA", good(nil))

@@ -40,8 +40,17 @@ type Remote struct {
 	waiting chan struct{} // closed when the fetch that is due or runs has ended; nil for none
 }
 
-// NewRemote is the key set at an address that CheckURL has nothing against.
-func NewRemote(url string, log *slog.Logger) *Remote { return newRemote(url, log, fetch) }
+// NewRemote is the key set at an address that CheckURL has nothing against. accept
+// says what is wrong with its keys, which are not taken then; nil for nothing.
+func NewRemote(url string, accept func(Keys) error, log *slog.Logger) *Remote {
+	return newRemote(url, log, func(ctx context.Context, url string) (Keys, time.Duration, error) {
+		all, age, err := fetch(ctx, url)
+		if err == nil && accept != nil {
+			err = accept(all)
+		}
+		return all, age, err
+	})
+}
 
 func newRemote(url string, log *slog.Logger, get func(context.Context, string) (Keys, time.Duration, error)) *Remote {
 	r := &Remote{url: url, log: log, get: get, asked: make(chan struct{}, 1), ended: make(chan struct{})}

@@ -279,7 +279,7 @@ func (r *Remote) later() {
 
 func TestAStoppedKeySetStillAnswers(t *testing.T) {
 	url, _, fetches := issuer(t, coretest.KeySet(t, map[string]string{"a": "RSA"}))
-	r := NewRemote(url, slog.New(slog.DiscardHandler))
+	r := NewRemote(url, nil, slog.New(slog.DiscardHandler))
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func TestAStoppedKeySetStillAnswers(t *testing.T) {
 // its keys and strangers ask for others.
 func TestKeysRotateUnderLoad(t *testing.T) {
 	url, change, _ := issuer(t, coretest.KeySet(t, map[string]string{"a": "RSA"}))
-	r := NewRemote(url, slog.New(slog.DiscardHandler))
+	r := NewRemote(url, nil, slog.New(slog.DiscardHandler))
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func (s *shared) Start(ctx context.Context) error {
 	defer all.mu.Unlock()
 	r := all.byURL[s.url]
 	if r == nil {
-		r = &remote{Remote: token.NewRemote(s.url, s.env.Log)}
+		r = &remote{Remote: token.NewRemote(s.url, nil, s.env.Log)}
 		if err := r.Start(ctx); err != nil {
 			return fmt.Errorf("jwks %s: %w", s.url, err)
 		}
