@@ -66,9 +66,9 @@ var rules = []rule{
 	},
 	{
 		from:    "./...",
-		except:  []string{"./plugins/jwt"},
+		except:  []string{"./core/token", "./core/coretest"},
 		never:   []string{"github.com/golang-jwt/jwt/...", "github.com/go-jose/go-jose/..."},
-		because: "who a client is, is decided in one place, before it has a session; all others read its grant",
+		because: "whether a token is good is decided in one place, by the same rules for clients and for the API",
 	},
 	{
 		from:    "./core/frame/...",
@@ -79,6 +79,16 @@ var rules = []rule{
 		from:    "./core/apikey/...",
 		never:   []string{"./core/server/...", "./core/shard/...", "./core/gateway/...", thirdParty, "net/..."},
 		because: "who may use the API is decided by a file and a text: so it can be fuzzed, and a command can change it",
+	},
+	{
+		from:    "./core/token/...",
+		never:   []string{"./core/server/...", "./core/shard/...", "./core/gateway/...", "./core/reload/...", "./core/apikey/..."},
+		because: "a token is checked with a text, keys and a time; what it is good for is said by who asks",
+	},
+	{
+		from:    "./core/apitoken/...",
+		never:   []string{"./core/server/...", "./core/shard/...", "./core/gateway/...", "./core/reload/..."},
+		because: "who may use the API depends on the flags alone: nothing that clients or scripts do opens it",
 	},
 	{
 		from:    "./core/arena/...",
@@ -239,6 +249,13 @@ func TestTheRulesSayWhatTheyMean(t *testing.T) {
 	f("./core/arena", "./core", refused)
 	f("./core/apikey", "./core/server", refused)
 	f("./core/apikey", "crypto/sha256", allowed)
+	f("./core/token", "github.com/golang-jwt/jwt/v5", allowed)
+	f("./core/token", "./core/apikey", refused)
+	f("./core/apitoken", "./core/token", allowed)
+	f("./core/apitoken", "./lua", refused)
+	f("./core/apitoken", "github.com/golang-jwt/jwt/v5", refused)
+	f("./plugins/jwt", "github.com/golang-jwt/jwt/v5", refused)
+	f("./plugins/jwt", "./core/token", allowed)
 	f("./core/shard", "github.com/fasthttp/router", refused)
 	f("./core/kv", "sync", allowed)
 	f("./core/kv", "./core", refused)

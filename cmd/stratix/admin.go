@@ -19,7 +19,7 @@ import (
 // adminFlag is the flag of every command that asks a running gateway.
 type adminFlag struct {
 	Admin string `help:"Operators' address of the running gateway: HOST:PORT or unix:PATH." default:"127.0.0.1:8081" env:"STRATIX_ADMIN"`
-	Key   string `help:"Key for it, where the gateway has keys (serve --keys) and this is no unix socket; better in the environment, where no list of processes shows it." placeholder:"sk_..." env:"STRATIX_KEY"`
+	Key   string `help:"Key or token (JWT) for it, where the gateway wants one (serve --keys, --api-jwks) and this is no unix socket; better in the environment, where no list of processes shows it." placeholder:"sk_..." env:"STRATIX_KEY"`
 }
 
 const (

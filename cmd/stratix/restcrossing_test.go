@@ -83,8 +83,9 @@ func TestWhatIsPublishedIsDelayedInItsOrder(t *testing.T) {
 		}
 		b.must(t, fmt.Sprintf(`{"type":0,"seq":%d,"from":"api","messageId":"m%03d"`, i+1, i))
 	}
-	if got := r.metric(`stratix_ratelimit_total{limit="client",result="delayed"}`); got != fmt.Sprint(n-1) {
-		t.Errorf("%s were delayed, want %d", got, n-1)
+	// A slow machine refills the bucket meanwhile.
+	if got, _ := strconv.Atoi(r.metric(`stratix_ratelimit_total{limit="client",result="delayed"}`)); got < 1 || got >= n {
+		t.Errorf("%d were delayed, want 1 to %d", got, n-1)
 	}
 	for _, line := range []string{`stratix_ratelimit_delayed_messages{limit="client"}`, `stratix_ratelimit_delayed_bytes{limit="client"}`} {
 		if got := r.metric(line); got != "0" {

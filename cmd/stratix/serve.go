@@ -16,6 +16,7 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/apikey"
+	"github.com/stratix-gateway/stratix/core/apitoken"
 	"github.com/stratix-gateway/stratix/core/gateway"
 	"github.com/stratix-gateway/stratix/core/kv"
 	"github.com/stratix-gateway/stratix/core/server"
@@ -54,12 +55,17 @@ type serveCmd struct {
 	TrustedProxies []string `help:"Addresses and networks of proxies whose X-Forwarded-For is taken for true; 'unix' for whoever reaches a unix socket." placeholder:"CIDR" env:"STRATIX_TRUSTED_PROXIES" group:"Clients"`
 	ProxyProtocol  bool     `help:"Connections from these proxies begin with a PROXY header, version 1 or 2." env:"STRATIX_PROXY_PROTOCOL" group:"Clients"`
 
-	Origins       []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
-	Keys          string     `help:"File with the keys of the HTTP API (stratix key new); without it the admin address alone answers, and asks for none." placeholder:"FILE" env:"STRATIX_KEYS" group:"Clients"`
-	PublicPublish bool       `help:"Who has a key may publish on the clients' address too: POST /v1/publish." env:"STRATIX_PUBLIC_PUBLISH" group:"Clients"`
-	InsecureOpen  bool       `help:"It is meant that anybody who reaches the address may connect under any ClientID." env:"STRATIX_INSECURE_OPEN" group:"Clients"`
-	Deflate       bool       `help:"Agree to permessage-deflate." default:"true" negatable:"" env:"STRATIX_DEFLATE" group:"Clients"`
-	DeflateAbove  core.Bytes `help:"Compress messages from this size on." default:"1KiB" env:"STRATIX_DEFLATE_ABOVE" group:"Clients"`
+	Origins        []string   `help:"Web origins that may connect, besides pages of this host, such as https://app.example.com; file:// for Electron, '*' for all." env:"STRATIX_ORIGINS" group:"Clients"`
+	Keys           string     `help:"File with the keys of the HTTP API (stratix key new); without it and --api-jwks the admin address alone answers, and asks for none." placeholder:"FILE" env:"STRATIX_KEYS" group:"Clients"`
+	APIJWKS        string     `name:"api-jwks" help:"Keys of those whose tokens (JWT) are taken in place of a key of the HTTP API: the https URL of a JWK set, or a file (PEM, JWK, JWK set)." placeholder:"URL|FILE" env:"STRATIX_API_JWKS" group:"Clients"`
+	APIAudience    string     `name:"api-audience" help:"What aud must hold in these tokens. Choose what no token for a client has." placeholder:"TEXT" env:"STRATIX_API_AUDIENCE" group:"Clients"`
+	APIIssuer      string     `name:"api-issuer" help:"What iss must be in these tokens." placeholder:"TEXT" env:"STRATIX_API_ISSUER" group:"Clients"`
+	APIAlgorithms  []string   `name:"api-algorithms" help:"What they may be signed with." default:"RS256,ES256,EdDSA" env:"STRATIX_API_ALGORITHMS" group:"Clients"`
+	APIScopePrefix string     `name:"api-scope-prefix" help:"What stands in front of publish, read and admin in their claim scope." default:"stratix:" env:"STRATIX_API_SCOPE_PREFIX" group:"Clients"`
+	PublicPublish  bool       `help:"Who has a key or such a token may publish on the clients' address too: POST /v1/publish." env:"STRATIX_PUBLIC_PUBLISH" group:"Clients"`
+	InsecureOpen   bool       `help:"It is meant that anybody who reaches the address may connect under any ClientID." env:"STRATIX_INSECURE_OPEN" group:"Clients"`
+	Deflate        bool       `help:"Agree to permessage-deflate." default:"true" negatable:"" env:"STRATIX_DEFLATE" group:"Clients"`
+	DeflateAbove   core.Bytes `help:"Compress messages from this size on." default:"1KiB" env:"STRATIX_DEFLATE_ABOVE" group:"Clients"`
 
 	Gate                 string        `help:"How far a save must come before it goes live: ${enum}. Each is with those before." enum:"load,test,shadow" default:"shadow" env:"STRATIX_GATE" group:"Scripts"`
 	ShadowMessages       int           `help:"Messages of late that a shadow run takes, at the most." default:"10000" env:"STRATIX_SHADOW_MESSAGES" group:"Scripts"`
@@ -93,6 +99,7 @@ Examples:
   stratix serve --script-env ORDERS_URL,API_KEY
   STRATIX_LOG_FORMAT=json stratix serve --admin unix:/run/stratix/admin.sock
   stratix key new --name ci --scope publish,read --keys /etc/stratix/keys && stratix serve --keys /etc/stratix/keys
+  stratix serve --api-jwks https://issuer.example.com/jwks.json --api-issuer https://issuer.example.com/ --api-audience stratix-api
 
 Signals: SIGHUP loads the scripts and the keys again. SIGTERM and SIGINT let the clients go and exit with 0;
 a second one ends at once, with 130.`
@@ -130,8 +137,12 @@ func (c *serveCmd) Validate() error {
 		return errors.New("--proxy-protocol needs --trusted-proxies: anybody else could claim any address")
 	case c.Canary > 0 && c.RollbackWindow == 0:
 		return errors.New("--canary needs a --rollback-window: that is how long the share of the clients has a save before the others")
-	case c.PublicPublish && c.Keys == "":
-		return errors.New("--public-publish needs --keys FILE: without keys anybody could publish as anybody")
+	case c.PublicPublish && c.Keys == "" && c.APIJWKS == "":
+		return errors.New("--public-publish needs --keys FILE or --api-jwks: without keys anybody could publish as anybody")
+	case c.APIJWKS != "" && c.APIAudience == "":
+		return errors.New("--api-jwks needs --api-audience: what aud holds in tokens for the API, and in none for a client; else each token of that issuer could open the API")
+	case c.APIJWKS == "" && (c.APIAudience != "" || c.APIIssuer != ""):
+		return errors.New("--api-audience and --api-issuer need --api-jwks URL|FILE: without keys no token can be checked")
 	case c.ShadowMessages < 0 || c.ShadowMessages > 1_000_000:
 		return errors.New("--shadow-messages must be between 0 and 1000000")
 	case c.RecordBytes > 1<<30:
@@ -272,8 +283,16 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 		if opt.Keys, err = apikey.Open(c.Keys); err != nil {
 			return opt, err
 		}
-		opt.PublicPublish = c.PublicPublish
 	}
+	if c.APIJWKS != "" {
+		opt.Tokens, err = apitoken.New(apitoken.Settings{
+			Keys: c.APIJWKS, Algorithms: c.APIAlgorithms, Audience: c.APIAudience, Issuer: c.APIIssuer, ScopePrefix: c.APIScopePrefix,
+		}, log)
+		if err != nil {
+			return opt, fmt.Errorf("--api-jwks: %w", err)
+		}
+	}
+	opt.PublicPublish = c.PublicPublish
 	if opt.Admin == "off" {
 		opt.Admin = ""
 	}

@@ -76,7 +76,7 @@ func (c *tailCmd) Run() error {
 const maxTailLine = 1 << 20
 
 // errTailEnded is what a tail gets when the gateway shuts down.
-var errTailEnded = errors.New("the gateway has ended the tail: it is shutting down")
+var errTailEnded = errors.New("the gateway has ended the tail: it is shutting down, or the token of --key has expired")
 
 // follow prints the lines of in until Count messages are printed. The end of in
 // before that is an error.

@@ -35,18 +35,23 @@ var words = []string{"publish", "read", "admin"}
 // ParseScopes reads such words with commas in between.
 func ParseScopes(text string) (s Scopes, err error) {
 	for word := range strings.SplitSeq(text, ",") {
-		known := false
-		for i, w := range words {
-			if strings.TrimSpace(word) == w {
-				s |= 1 << i
-				known = true
-			}
-		}
-		if !known {
+		one := ScopeOf(strings.TrimSpace(word))
+		if one == 0 {
 			return 0, fmt.Errorf("scope %q is unknown: it is one of %s", word, strings.Join(words, ", "))
 		}
+		s |= one
 	}
 	return s, nil
+}
+
+// ScopeOf is the scope of a word; none for one that there is not.
+func ScopeOf(word string) Scopes {
+	for i, w := range words {
+		if word == w {
+			return 1 << i
+		}
+	}
+	return 0
 }
 
 // String is the words, with commas in between.
@@ -62,6 +67,13 @@ func (s Scopes) String() string {
 
 // Has reports whether s is good for what needs one of the scopes.
 func (s Scopes) Has(need Scopes) bool { return s&(need|Admin) != 0 }
+
+// Holder is who uses the API, with a key or a token.
+type Holder struct {
+	Scopes  Scopes
+	Sender  string    // the ClientID that what it publishes comes from
+	Expires time.Time // when it ends; zero for never
+}
 
 // Key is what is kept of one. The key itself is not.
 type Key struct {

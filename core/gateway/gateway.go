@@ -16,6 +16,7 @@ import (
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/apikey"
+	"github.com/stratix-gateway/stratix/core/apitoken"
 	"github.com/stratix-gateway/stratix/core/journal"
 	"github.com/stratix-gateway/stratix/core/kv"
 	"github.com/stratix-gateway/stratix/core/metric"
@@ -72,11 +73,12 @@ type Options struct {
 	Certificate      *server.Certificate // nil for none
 	Proxies          server.Proxies
 	ProxyProtocol    bool
-	KV               kv.Limits     // of the values that scripts share
-	Keys             *apikey.File  // of the API; nil for none
-	PublicPublish    bool          // with a key, also on the public address
-	InsecureOpen     bool          // the operator knows that anybody may connect
-	Summary          time.Duration // period of the summary line; 0 for none
+	KV               kv.Limits        // of the values that scripts share
+	Keys             *apikey.File     // of the API; nil for none
+	Tokens           *apitoken.Tokens // of the API; nil for none
+	PublicPublish    bool             // with a key or a token, also on the public address
+	InsecureOpen     bool             // the operator knows that anybody may connect
+	Summary          time.Duration    // period of the summary line; 0 for none
 	Log              *slog.Logger
 }
 
@@ -221,6 +223,7 @@ func (g *Gateway) start() error {
 		Publish:          g.publish,
 		MaxMessage:       g.opt.MaxMessage,
 		Keys:             g.keyring(),
+		Tokens:           g.tokens(),
 		PublicPublish:    g.opt.PublicPublish,
 		Log:              g.log,
 	})
@@ -247,11 +250,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 	watch, stopWatching := context.WithCancel(context.Background())
 	defer stopWatching()
 
+	err := g.startTokens(watch)
 	background.Go(func() { failed <- g.server.ServePublic(g.public) })
 	if g.admin != nil {
 		background.Go(func() { failed <- g.server.ServeAdmin(g.admin) })
 	}
-	err := g.recover()
+	err = errors.Join(err, g.recover())
 	g.shards.Run()
 	if err == nil {
 		background.Go(func() {
@@ -276,6 +280,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	stopWatching()
 	err = errors.Join(err, g.shutdown())
 	background.Wait()
+	g.stopTokens()
 	return err
 }
 

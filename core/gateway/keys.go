@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/stratix-gateway/stratix/core/apikey"
 	"github.com/stratix-gateway/stratix/core/server"
 )
 
@@ -36,8 +38,39 @@ func (g *Gateway) watchKeys(ctx context.Context) {
 	}
 }
 
-// ReloadKeys reads the file of keys now.
+// tokens says for the server what a token is good for; nil if none are taken.
+func (g *Gateway) tokens() func(context.Context, string) (apikey.Holder, error) {
+	if g.opt.Tokens == nil {
+		return nil
+	}
+	return func(ctx context.Context, text string) (apikey.Holder, error) {
+		return g.opt.Tokens.Check(ctx, text, time.Now())
+	}
+}
+
+// startTokens begins to look after the keys of tokens, and does not wait for those
+// that have an address.
+func (g *Gateway) startTokens(ctx context.Context) error {
+	if g.opt.Tokens == nil {
+		return nil
+	}
+	if err := g.opt.Tokens.Start(ctx); err != nil {
+		return fmt.Errorf("keys of the API's tokens: %w", err)
+	}
+	return nil
+}
+
+func (g *Gateway) stopTokens() {
+	if g.opt.Tokens != nil {
+		g.opt.Tokens.Stop()
+	}
+}
+
+// ReloadKeys reads the file of keys now, and has those of tokens looked at.
 func (g *Gateway) ReloadKeys() {
+	if g.opt.Tokens != nil {
+		g.opt.Tokens.Reload()
+	}
 	if g.opt.Keys == nil {
 		return
 	}

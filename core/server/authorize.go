@@ -2,10 +2,13 @@ package server
 
 import (
 	"bytes"
+	"errors"
 	"net"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/apikey"
 )
 
@@ -15,55 +18,100 @@ type Keyring interface{ Find(text []byte) *apikey.Key }
 
 // caller is who sends a request to the API.
 type caller struct {
-	scopes apikey.Scopes
-	sender string // whom its messages are from
+	scopes  apikey.Scopes
+	sender  string    // whom its messages are from
+	expires time.Time // of its token; zero for never
+	token   bool      // and not a key
 }
 
 // operator is who comes without a key where none is needed.
 var operator = caller{scopes: apikey.Admin, sender: "api"}
 
-// bearer is what stands in front of a key.
+// What a request is refused with that says of nobody who sends it.
+var (
+	errNothing = &core.Denial{Status: fasthttp.StatusUnauthorized, Code: "unauthorized", Text: "a key is needed: Authorization: Bearer sk_..., made with stratix key new, or a token where the gateway takes them"}
+	errUnknown = &core.Denial{Status: fasthttp.StatusUnauthorized, Code: "unauthorized", Text: "this key is not one of the gateway's"}
+)
+
+// bearer is what stands in front of a key or a token.
 var bearer = []byte("Bearer ")
 
-// identify says who sends a request. On the admin address no key is needed while
-// none are configured, and never on its unix socket, which only the gateway's own
-// user can open; a key that is there is looked at in any case. nil is nobody.
-func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool) *caller {
+// identify says who sends a request. On the admin address nothing is needed while
+// neither keys nor tokens are configured, and never on its unix socket, which only
+// the gateway's own user can open; what is there is looked at in any case. An
+// error is a *core.Denial. It may wait for the keys of tokens.
+func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool) (*caller, error) {
 	text := h.Peek(fasthttp.HeaderAuthorization)
 	if len(text) == 0 {
 		_, private := local.(*net.UnixAddr)
-		if admin && (s.opt.Keys == nil || private) {
-			return &operator
+		if admin && (s.opt.Keys == nil && s.opt.Tokens == nil || private) {
+			return &operator, nil
 		}
-		return nil
+		return nil, errNothing
 	}
-	if s.opt.Keys == nil || len(text) < len(bearer) || !bytes.EqualFold(text[:len(bearer)], bearer) {
-		return nil
+	if len(text) < len(bearer) || !bytes.EqualFold(text[:len(bearer)], bearer) {
+		return nil, errUnknown
 	}
-	k := s.opt.Keys.Find(text[len(bearer):])
-	if k == nil {
-		return nil
+	text = text[len(bearer):]
+	if s.opt.Keys != nil {
+		if k := s.opt.Keys.Find(text); k != nil {
+			return &caller{scopes: k.Scopes, sender: k.Sender}, nil
+		}
 	}
-	return &caller{scopes: k.Scopes, sender: k.Sender}
+	if s.opt.Tokens == nil || bytes.HasPrefix(text, []byte(apikey.Prefix)) {
+		return nil, errUnknown
+	}
+	holder, err := s.opt.Tokens(s.admitting, string(text))
+	if err != nil {
+		return nil, err
+	}
+	return &caller{scopes: holder.Scopes, sender: holder.Sender, expires: holder.Expires, token: true}, nil
 }
 
 // authorize says who sends the request, if they may do what needs the scope; nil
 // if it has answered that they may not.
 func (s *Server) authorize(ctx *fasthttp.RequestCtx, need apikey.Scopes, admin bool) *caller {
-	who := s.identify(&ctx.Request.Header, ctx.LocalAddr(), admin)
+	who, err := s.identify(&ctx.Request.Header, ctx.LocalAddr(), admin)
 	switch {
-	case who == nil:
-		detail := "a key is needed: Authorization: Bearer sk_..., made with stratix key new"
-		if len(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization)) > 0 {
-			detail = "this key is not one of the gateway's"
-		}
-		problem(ctx, fasthttp.StatusUnauthorized, detail)
-		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, `Bearer realm="stratix"`)
+	case err != nil:
+		refuse(ctx, err, len(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization)) > 0)
 		return nil
 	case !who.scopes.Has(need):
-		fail(ctx, &Problem{Status: fasthttp.StatusForbidden, Code: "insufficient_scope",
-			Detail: "the key has the scope " + who.scopes.String() + ", and this needs " + need.String()})
+		fail(ctx, &Problem{Status: fasthttp.StatusForbidden, Code: "insufficient_scope", Detail: who.has() + ", and this needs " + need.String()})
+		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge+`, error="insufficient_scope"`)
 		return nil
 	}
 	return who
+}
+
+// has says what the caller may do.
+func (c *caller) has() string {
+	with := "the key"
+	if c.token {
+		with = "the token"
+	}
+	if c.scopes == 0 {
+		return with + " has no scope of this API"
+	}
+	return with + " has the scope " + c.scopes.String()
+}
+
+// challenge is how a request says who sends it (RFC 6750).
+const challenge = `Bearer realm="stratix"`
+
+// refuse answers a request that says of nobody who sends it; given is whether it
+// tried to.
+func refuse(ctx *fasthttp.RequestCtx, err error, given bool) {
+	var d *core.Denial
+	if !errors.As(err, &d) {
+		d = &core.Denial{Status: fasthttp.StatusServiceUnavailable, Code: "unavailable", Text: "the token cannot be checked at the moment"}
+	}
+	fail(ctx, &Problem{Status: d.Status, Code: d.Code, Detail: d.Text, RetryAfter: d.RetryAfter})
+	switch {
+	case d.Status != fasthttp.StatusUnauthorized:
+	case given:
+		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge+`, error="invalid_token"`)
+	default:
+		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
+	}
 }

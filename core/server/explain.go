@@ -32,8 +32,12 @@ func (s *Server) message(ctx *fasthttp.RequestCtx) {
 	s.writeJSON(ctx, s.opt.Message(id, string(ctx.QueryArgs().Peek("client"))))
 }
 
+// errExpired ends a stream whose reader's token has expired.
+var errExpired = errors.New("the token has expired")
+
 // stream answers with a stream of JSON lines, or of events if those are asked for.
-func (s *Server) stream(ctx *fasthttp.RequestCtx, open func(url.Values) (Stream, error)) {
+// It ends with the token that it was asked for with.
+func (s *Server) stream(ctx *fasthttp.RequestCtx, who *caller, open func(url.Values) (Stream, error)) {
 	query, ok := queryOf(ctx)
 	if !ok {
 		return
@@ -55,13 +59,16 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, open func(url.Values) (Stream,
 	}
 	ctx.SetConnectionClose()
 	ctx.Response.ImmediateHeaderFlush = true
-	conn, down := ctx.Conn(), ctx.Done() // the stream must not touch ctx
+	conn, down, expires := ctx.Conn(), ctx.Done(), who.expires // the stream must not touch ctx
 	ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
 		ended := make(chan struct{})
 		defer close(ended)
 		go closeAfter(down, ended, conn)
 		var event []byte
 		stream(func(lines []byte) error {
+			if !expires.IsZero() && time.Now().After(expires) {
+				return errExpired
+			}
 			if events {
 				event = appendEvents(event[:0], lines)
 				lines = event

@@ -109,7 +109,7 @@ func (s *Server) publication(ctx *fasthttp.RequestCtx, who *caller) (p Publicati
 			return p, fmt.Errorf("from %s", wrong)
 		}
 		if from != who.sender && !who.scopes.Has(apikey.Admin) {
-			return p, &Problem{Status: fasthttp.StatusForbidden, Code: "insufficient_scope", Detail: "from=" + from + " needs the scope admin: this key publishes as " + who.sender}
+			return p, &Problem{Status: fasthttp.StatusForbidden, Code: "insufficient_scope", Detail: "from=" + from + " needs the scope admin: who calls publishes as " + who.sender}
 		}
 		p.From = from
 	}
@@ -126,7 +126,11 @@ func (s *Server) room(admin bool) func(*fasthttp.RequestHeader) fasthttp.Request
 		}
 		who := &operator
 		if !admin {
-			if who = s.identify(h, nil, false); who == nil || !s.opt.PublicPublish {
+			if !s.opt.PublicPublish {
+				return c
+			}
+			var err error
+			if who, err = s.identify(h, nil, false); err != nil {
 				return c
 			}
 		}

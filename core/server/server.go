@@ -20,6 +20,7 @@ import (
 
 	"github.com/fasthttp/websocket"
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/apikey"
 	"github.com/stratix-gateway/stratix/core/profile"
 	"github.com/valyala/fasthttp"
 )
@@ -115,8 +116,10 @@ type Options struct {
 	Publish func(Publication) (status int, outcome any, err error)
 	// MaxMessage bounds one message, in bytes.
 	MaxMessage int
-	// Keys are those of the API; nil for none, then only the admin address answers.
-	Keys Keyring
+	// Keys are those of the API. Tokens says what a token (JWT) in place of one is good
+	// for; it may block until ctx ends, and its error is a *core.Denial. nil for none.
+	Keys   Keyring
+	Tokens func(ctx context.Context, text string) (apikey.Holder, error)
 	// PublicPublish lets those who have a key publish on the public address, too.
 	PublicPublish bool
 	// Profile samples the scripts until ctx ends and returns the report. One call
@@ -235,8 +238,8 @@ func (s *Server) wrap(c net.Conn) net.Conn {
 }
 
 // ServeAdmin serves the operators' API until Shutdown, then returns nil. It
-// closes ln. Without keys the API asks for no credentials, so ln must be a unix socket or on
-// a loopback address.
+// closes ln, which must be a unix socket or on a loopback address: without keys and
+// tokens the API asks for no credentials.
 func (s *Server) ServeAdmin(ln net.Listener) error {
 	if err := checkPrivate(ln.Addr()); err != nil {
 		return errors.Join(fmt.Errorf("serve admin on %s: %w", ln.Addr(), err), ln.Close())

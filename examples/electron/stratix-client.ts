@@ -128,7 +128,10 @@ export type ClientErrorCode =
   | 'replaced'
   /** 4403: the gateway's `on_connect` refuses this client. */
   | 'refused'
-  /** 4401: the token was refused, and there is no provider of another one. */
+  /**
+   * The token was refused (4401, or 401 or 403 where that is seen: the package `ws`), and there is no provider of another
+   * one; or two of its tokens in a row were refused.
+   */
   | 'unauthorized'
   /** The token provider failed; `cause` has its error. */
   | 'token'
@@ -226,8 +229,9 @@ export interface ClientOptions {
   /** Comes back by itself after a break. True without it. */
   autoReconnect?: boolean;
   /**
-   * A token, or what gets one. It is asked once for all who want the token at the same time, and again after a token
-   * was refused (4401), and after a handshake that failed, since a browser hides why. The connection waits for it.
+   * A token, or what gets one. It is asked once for all who want the token at the same time; again when the gateway says
+   * that the token is about to expire, for the open connection; after a token was refused (4401), and after a handshake
+   * that failed, since a browser hides why. The connection waits for it.
    */
   token?: string | (() => string | Promise<string>);
   /** Where the token goes: `?token=`, which is all that a browser can do, or an `Authorization` header (`ws`, Node). `query` without it. */
@@ -344,6 +348,8 @@ export class StratixClient<In = unknown, Out = In> {
   /** The attempt; what comes late from an earlier one is ignored. */
   #turn = 0;
   #failures = 0;
+  /** Tokens that were refused in a row. */
+  #refusals = 0;
   #since = 0;
   #retryAfter: number | undefined;
   #opening: { promise: Promise<void>; resolve: () => void; reject: (error: StratixError) => void } | undefined;
@@ -388,7 +394,7 @@ export class StratixClient<In = unknown, Out = In> {
     if (length < 1 || length > 128) throw new StratixError('bad_option', 'clientId must have 1 to 128 bytes');
     if (!/^wss?:/.test(options.gatewayUrl)) throw new StratixError('bad_option', 'gatewayUrl must begin with ws: or wss:');
     if (!(options.WebSocket ?? globalThis.WebSocket)) {
-      throw new StratixError('bad_option', 'no WebSocket here: give that of the package ws');
+      throw new StratixError('bad_option', 'no WebSocket: give that of the package ws');
     }
   }
 
@@ -415,7 +421,7 @@ export class StratixClient<In = unknown, Out = In> {
     const promise = new Promise<void>((yes, no) => { resolve = yes; reject = no; });
     this.#opening = { promise, resolve, reject };
     if (this.#state === 'idle' || this.#state === 'closed') {
-      this.#failures = 0;
+      this.#failures = this.#refusals = 0;
       const { addEventListener: add, removeEventListener: remove } = globalThis;
       if (add) {
         const changed = () => this.resume();
@@ -467,7 +473,7 @@ export class StratixClient<In = unknown, Out = In> {
       this.#load().then(() => {
         if (job.over) return;
         if (this.#state === 'closed') this.#fail(job, 'closed', 'the client is closed');
-        else if (this.#jobs.has(id)) this.#fail(job, 'bad_option', 'a message with this messageId waits already');
+        else if (this.#jobs.has(id)) this.#fail(job, 'bad_option', 'this messageId waits already');
         else this.#admit(job);
       }, (error) => this.#fail(job, error.code, error.message, error));
     });
@@ -622,7 +628,7 @@ export class StratixClient<In = unknown, Out = In> {
         : new Socket(url, ['stratix.v1']);
     } catch (cause) {
       if (!current()) return;
-      if (!(cause instanceof StratixError)) this.#end(new StratixError('bad_option', 'the socket could not be made', { cause }));
+      if (!(cause instanceof StratixError)) this.#end(new StratixError('bad_option', 'no socket could be made', { cause }));
       else if (cause.code === 'store') this.#end(cause);
       else this.#lost(0, '', cause);
       return;
@@ -638,26 +644,27 @@ export class StratixClient<In = unknown, Out = In> {
 
   /** The connection, or the attempt, has ended: comes back, or ends for good. */
   #lost(closeCode: number, reason: string, error?: StratixError): void {
-    const wasReady = this.#state !== 'connecting';
     const { base = 500, cap = 30_000, stable = 10_000 } = this.#options.backoff ?? {};
-    const end = (code: ClientErrorCode, text: string) => this.#end(new StratixError(code, text, { closeCode }));
+    const end = (code: ClientErrorCode) => this.#end(new StratixError(code, reason || 'the gateway refuses this client', { closeCode }));
     const { token, autoReconnect = true } = this.#options;
-    if (closeCode === 4001) return end('replaced', 'another connection took over');
-    if (closeCode === 4403) return end('refused', reason || 'the gateway refuses this client');
-    if (closeCode === 4401 && typeof token !== 'function') return end('unauthorized', reason || 'the token was refused');
+    if (closeCode === 4001) return end('replaced');
+    if (closeCode === 4403) return end('refused');
+    // `ws` tells the status of a refused upgrade. A browser hides it: it may have been the token.
+    const refused = closeCode === 4401 || /: 40[13]$/.test(reason);
+    if (refused || this.#state === 'connecting') this.#token = this.#tokenValue = undefined;
+    if (refused && (typeof token !== 'function' || this.#refusals++)) return end('unauthorized');
     error ??= new StratixError('connection', reason || `closed with ${closeCode}`, { closeCode });
     this.#drop();
-    // Behind a refused upgrade a browser hides its status; it may have been the token.
-    if (closeCode === 4401 || !wasReady) this.#token = this.#tokenValue = undefined;
     if (closeCode === 1009) {
       const [largest] = [...this.#jobs.values()].filter((job) => job.sent).sort((a, b) => b.bytes - a.bytes);
-      if (largest) this.#fail(largest, 'too_big', 'it is larger than the gateway takes', { closeCode });
+      if (largest) this.#fail(largest, 'too_big', 'larger than the gateway takes', { closeCode });
     }
     if (!autoReconnect) return this.#end(error);
     for (const job of this.#jobs.values()) job.sent = false;
     if (this.#since && Date.now() - this.#since >= stable) this.#failures = 0;
     this.#since = 0;
-    const retryIn = Math.round(this.#retryAfter ?? (online() ? Math.random() * Math.min(cap, base * 2 ** this.#failures++) : cap));
+    const retryIn = Math.round(this.#retryAfter
+      ?? (online() && closeCode !== 4003 ? Math.random() * Math.min(cap, base * 2 ** this.#failures++) : cap));
     this.#retryAfter = undefined;
     this.#retry = setTimeout(() => void this.#connect(), retryIn);
     this.#set('waiting', { error, retryIn });
@@ -761,7 +768,16 @@ export class StratixClient<In = unknown, Out = In> {
       case 5: return this.#ponged();
       case 6: this.#retryAfter = frame.retryAfter; return;
       case 7: return this.#gaps(frame.gaps);
+      case 10: if (!frame.messageId) this.#renew();
     }
+  }
+
+  /** The token is about to expire: the gateway gets another one, if there is, and the connection goes on. */
+  #renew(): void {
+    const old = this.#tokenValue;
+    this.token(old).then((token) => {
+      if (token !== old) this.#say({ type: 10, messageId: this.#newId(), token });
+    }).catch((error) => this.#emit('error', error));
   }
 
   #ponged(): void {
@@ -782,6 +798,7 @@ export class StratixClient<In = unknown, Out = In> {
     else this.#inbox = { epoch: frame.epoch, upto: frame.seq, also: [], busy: new Set() };
     clearTimeout(this.#handshake);
     this.#since = Date.now();
+    this.#refusals = 0;
     this.#beat = setInterval(() => {
       if (!this.#pong && (!this.#heard || this.#state === 'checking')) this.#ping(this.#pongTimeout);
       this.#heard = false;
@@ -815,7 +832,7 @@ export class StratixClient<In = unknown, Out = In> {
     if (full === 'drop_oldest' && job.bytes <= bytes) {
       for (const old of this.#jobs.values()) {
         if (room()) break;
-        if (!old.tried) this.#fail(old, 'outbox_dropped', 'it made room for a newer message');
+        if (!old.tried) this.#fail(old, 'outbox_dropped', 'it made room for a newer one');
       }
     }
     if (full === 'wait' && job.bytes <= bytes && (!room() || this.#waiting.size && !this.#waiting.has(job))) {

@@ -152,7 +152,7 @@ func TestAPublicKeyIsNoSecret(t *testing.T) {
 	// A key that its set gives to one algorithm is for no other.
 	set := strings.Replace(jwkSet(t, map[string]string{"a": "RSA"}), `"use"`, `"alg":"RS256","use"`, 1)
 	s := opened(t, map[string]any{"key_file": "keys.json", "algorithms": []any{"RS256"}}, map[string]string{"keys.json": set})
-	s.algorithms = []string{"RS256", "PS256"}
+	s.Algorithms = []string{"RS256", "PS256"}
 	for algorithm, want := range map[string]string{"RS256": "ok", "PS256": "unknown_key"} {
 		if said, _ := ask(t, s, "alice", sign(t, algorithm, "a", "RSA", good(nil))); said != want {
 			t.Errorf("%s: %s, want %s", algorithm, said, want)

@@ -3,11 +3,15 @@
 package jwt
 
 import (
-	"slices"
-	"strings"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/token"
 )
 
 // maxLeeway bounds how wrong a clock may be.
@@ -35,11 +39,6 @@ type settings struct {
 	Required      bool          `lua:"required" doc:"Refuses clients without a token; true by default."`
 }
 
-// algorithms are those that a stage can be told to take, none of which is "none".
-var algorithms = []string{
-	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
-}
-
 func open(c core.Config, env *core.Env) (core.Stage, error) {
 	s := settings{Leeway: 30 * time.Second, Required: true}
 	if err := c.Decode(&s); err != nil {
@@ -64,8 +63,8 @@ func open(c core.Config, env *core.Env) (core.Stage, error) {
 		return nil, err
 	}
 	return &stage{
-		keys: keys, algorithms: s.Algorithms, issuer: s.Issuer, audience: audience,
-		leeway: s.Leeway, name: name, required: s.Required,
+		Verifier: token.Verifier{Keys: keys, Algorithms: s.Algorithms, Issuer: s.Issuer, Audience: audience, Leeway: s.Leeway},
+		name:     name, required: s.Required,
 	}, nil
 }
 
@@ -74,17 +73,9 @@ func (s *settings) checkAlgorithms(c core.Config) error {
 		return c.Errorf("algorithms", `expected at least one, such as {"RS256"}`)
 	}
 	for _, a := range s.Algorithms {
-		if slices.Contains(algorithms, a) {
-			continue
+		if err := token.CheckAlgorithm(a); err != nil {
+			return c.Errorf("algorithms", "%w", err)
 		}
-		if strings.EqualFold(a, "none") {
-			return c.Errorf("algorithms", "%q would let everybody in: a token without a signature says nothing", a)
-		}
-		hint := ""
-		if near := core.Nearest(a, algorithms); near != "" {
-			hint = `; did you mean "` + near + `"?`
-		}
-		return c.Errorf("algorithms", "unknown algorithm %.40q%s", a, hint)
 	}
 	return nil
 }
@@ -133,7 +124,7 @@ func (s *settings) name(c core.Config) (pattern, error) {
 }
 
 // source is where the keys come from.
-func (s *settings) source(c core.Config, env *core.Env) (source, error) {
+func (s *settings) source(c core.Config, env *core.Env) (token.Source, error) {
 	given := ""
 	for _, key := range []string{"key", "key_file", "jwks"} {
 		if _, ok := c.Values[key]; !ok {
@@ -146,18 +137,62 @@ func (s *settings) source(c core.Config, env *core.Env) (source, error) {
 	}
 	switch given {
 	case "key":
-		keys, err := parseKeys([]byte(s.Key), s.Algorithms)
+		keys, err := s.parse([]byte(s.Key))
 		if err != nil {
 			return nil, c.Errorf("key", "%w", err)
 		}
-		return fixed{keys}, nil
+		return keys, nil
 	case "key_file":
-		return openFile(c, env, s)
+		return s.file(c, env)
 	case "jwks":
-		if err := checkURL(s.JWKS); err != nil {
+		if err := token.CheckURL(s.JWKS); err != nil {
 			return nil, c.Errorf("jwks", "%w", err)
 		}
-		return &fetched{url: s.JWKS, algorithms: s.Algorithms, env: env}, nil
+		return &shared{url: s.JWKS, algorithms: s.Algorithms, env: env}, nil
 	}
 	return nil, c.Errorf("", `the key is missing: give key_file = "/etc/stratix/jwt.pem", jwks = "https://..." or key`)
+}
+
+// parse reads keys, of which one must fit each of the algorithms.
+func (s *settings) parse(text []byte) (token.Keys, error) {
+	all, err := token.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return all, all.Cover(s.Algorithms)
+}
+
+// file is a key file: one of the scripts folder is read now, and a change of it
+// makes another generation; one elsewhere is read when the stage starts, since a
+// check may run where it is not.
+func (s *settings) file(c core.Config, env *core.Env) (token.Source, error) {
+	if filepath.IsAbs(s.KeyFile) {
+		return &file{token.File{
+			Name: s.KeyFile, Log: env.Log,
+			Accept: func(all token.Keys) error { return all.Cover(s.Algorithms) },
+		}}, nil
+	}
+	text, err := env.ReadFile(s.KeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, c.Errorf("key_file", "%.200q is not in the scripts folder, of which *.lua, *.json and *.txt are read; a file elsewhere needs an absolute path", s.KeyFile)
+	}
+	if err != nil {
+		return nil, c.Errorf("key_file", "%w", err)
+	}
+	all, err := s.parse(text)
+	if err != nil {
+		return nil, c.Errorf("key_file", "%s: %w", s.KeyFile, err)
+	}
+	return all, nil
+}
+
+// file is a key file outside of the scripts folder.
+type file struct{ token.File }
+
+// Start names the setting in its error.
+func (f *file) Start(ctx context.Context) error {
+	if err := f.File.Start(ctx); err != nil {
+		return fmt.Errorf("key_file %w", err)
+	}
+	return nil
 }

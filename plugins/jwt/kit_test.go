@@ -2,54 +2,22 @@ package jwt
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/golang-jwt/jwt/v5"
-
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/coretest"
+	"github.com/stratix-gateway/stratix/core/token"
 )
 
-const secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" // 64 bytes
+const secret = coretest.Secret
 
 // noon is when the tests take place.
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-
-// signers are a private key of each kind, made once.
-var signers = sync.OnceValue(func() map[string]crypto.Signer {
-	all := map[string]crypto.Signer{}
-	must := func(name string, k crypto.Signer, err error) {
-		if err != nil {
-			panic(err)
-		}
-		all[name] = k
-	}
-	r, err := rsa.GenerateKey(rand.Reader, 2048)
-	must("RSA", r, err)
-	r, err = rsa.GenerateKey(rand.Reader, 2048)
-	must("RSA2", r, err)
-	for name, curve := range map[string]elliptic.Curve{"P256": elliptic.P256(), "P384": elliptic.P384(), "P521": elliptic.P521()} {
-		e, err := ecdsa.GenerateKey(curve, rand.Reader)
-		must(name, e, err)
-	}
-	_, ed, err := ed25519.GenerateKey(rand.Reader)
-	must("Ed", ed, err)
-	return all
-})
 
 // kinds is the private key of each algorithm.
 var kinds = map[string]string{
@@ -57,32 +25,15 @@ var kinds = map[string]string{
 	"ES256": "P256", "ES384": "P384", "ES512": "P521", "EdDSA": "Ed",
 }
 
-// publicPEM is the public half of a private key.
-func publicPEM(t testing.TB, name string) string {
-	t.Helper()
-	der, err := x509.MarshalPKIXPublicKey(signers()[name].Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-}
-
-// sign makes a token. by is a private key's name, or a secret.
-func sign(t testing.TB, algorithm, kid, by string, claims any) string {
-	t.Helper()
-	text, err := json.Marshal(claims)
-	if raw, ok := claims.(string); ok {
-		text = []byte(raw)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	head := map[string]any{"alg": algorithm, "typ": "JWT"}
-	if kid != "" {
-		head["kid"] = kid
-	}
-	return signParts(t, algorithm, by, mustJSON(t, head), string(text))
-}
+// What tokens and keys are made with.
+var (
+	signers    = coretest.Signers
+	publicPEM  = coretest.PublicPEM
+	sign       = coretest.SignToken
+	signParts  = coretest.SignParts
+	jwkSet     = coretest.KeySet
+	algorithms = token.Algorithms
+)
 
 func mustJSON(t testing.TB, v any) string {
 	t.Helper()
@@ -93,25 +44,7 @@ func mustJSON(t testing.TB, v any) string {
 	return string(text)
 }
 
-// signParts is sign for any bytes.
-func signParts(t testing.TB, algorithm, by, head, claims string) string {
-	t.Helper()
-	unsigned := encode(head) + "." + encode(claims)
-	var key any = []byte(by)
-	if s := signers()[by]; s != nil {
-		key = s
-	}
-	signature, err := jwt.GetSigningMethod(algorithm).Sign(unsigned, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return unsigned + "." + encode(string(signature))
-}
-
-func encode(text string) string {
-	var t jwt.Token
-	return t.EncodeSegment([]byte(text))
-}
+func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
 type claims map[string]any
 
@@ -153,18 +86,4 @@ func ask(t testing.TB, s *stage, id, token string) (said string, g core.Grant) {
 		}
 	}
 	return d.Code, g
-}
-
-// jwkSet is a key set of the public halves, or secrets, by kid.
-func jwkSet(t testing.TB, byKid map[string]string) string {
-	t.Helper()
-	var set jose.JSONWebKeySet
-	for kid, name := range byKid {
-		var key any = []byte(name)
-		if s := signers()[name]; s != nil {
-			key = s.Public()
-		}
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: key, KeyID: kid, Use: "sig"})
-	}
-	return mustJSON(t, set)
 }

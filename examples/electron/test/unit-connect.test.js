@@ -196,6 +196,76 @@ test('a token provider that fails is asked again after a pause', async (t) => {
   assert.equal(n, 3);
 });
 
+test('a warning gets the gateway another token, if there is one, on the open connection', async (t) => {
+  let n = 0;
+  const tokens = ['one', 'two', 'two', new Error('away')];
+  const k = await kit(t, { token: async () => {
+    const next = tokens[n++];
+    if (next instanceof Error) throw next;
+    return next;
+  } }).connected();
+  const warn = async () => {
+    k.socket.give({ type: 10, expires: Date.now() + 5000 });
+    await rest();
+    return k.socket.take();
+  };
+  const [frame, ...more] = await warn();
+  assert.deepEqual([frame.type, frame.token, typeof frame.messageId, more, n], [10, 'two', 'string', [], 2]);
+  k.socket.give({ type: 10, messageId: frame.messageId, expires: Date.now() + 60_000 });
+  await rest();
+  assert.deepEqual([n, await k.client.token()], [2, 'two'], 'the answer is no warning');
+  assert.deepEqual([await warn(), n], [[], 3], 'the same token would change nothing');
+  assert.deepEqual([await warn(), n, k.of('error').map((e) => e.code)], [[], 4, ['token']]);
+  k.socket.give({ type: 2, messageId: 'any', code: 'bad_token', error: 'why' });
+  assert.equal(k.of('error').at(-1).code, 'bad_token');
+  assert.deepEqual([k.client.state, k.sockets.length], ['connected', 1]);
+});
+
+test('a token that stands still is not sent again', async (t) => {
+  const k = await kit(t, { token: 'one' }).connected();
+  k.socket.give({ type: 10, expires: Date.now() + 5000 });
+  await rest();
+  assert.deepEqual(k.socket.take(), []);
+});
+
+test('two refused tokens in a row are the end, a good one between them is not', async (t) => {
+  let n = 0;
+  const k = kit(t, { token: () => `t${++n}` });
+  const refuse = async (text) => {
+    await rest();
+    k.socket.onerror({ message: `Unexpected server response: ${text}` });
+    k.socket.end();
+    await k.tick(30_000);
+  };
+  k.client.connect();
+  await refuse('503'); // says nothing of the token
+  await refuse('500');
+  await refuse('401');
+  assert.equal(k.client.state, 'connecting');
+  await k.welcome();
+  k.socket.end(4401, 'the token has expired');
+  await k.tick(30_000);
+  assert.equal(k.client.state, 'connecting');
+  await refuse('403');
+  const { state, error } = k.of('state').at(-1);
+  assert.deepEqual([state, error.code, error.message], ['closed', 'unauthorized', 'Unexpected server response: 403']);
+  const sockets = k.sockets.length;
+  await k.tick(100_000);
+  assert.equal(k.sockets.length, sockets);
+  const asked = n;
+  k.client.connect();
+  await k.welcome();
+  assert.deepEqual([k.client.state, n], ['connected', asked + 1], 'not with the token that was refused');
+});
+
+test('whom an operator disconnects comes back after the longest pause', async (t) => {
+  const k = await kit(t, { backoff: { cap: 20_000 } }).connected();
+  k.socket.end(4003, 'lunch');
+  const { state, error, retryIn } = k.of('state').at(-1);
+  assert.deepEqual([state, error.code, error.closeCode, error.message, retryIn], ['waiting', 'connection', 4003, 'lunch', 20_000]);
+  await pause(k);
+});
+
 test('a token can go in a header', async (t) => {
   const k = kit(t, { token: 'secret', tokenIn: 'header' });
   await k.connected();

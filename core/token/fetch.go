@@ -1,4 +1,4 @@
-package jwt
+package token
 
 import (
 	"context"
@@ -23,8 +23,8 @@ const (
 	maxRedirects = 3
 )
 
-// checkURL refuses an address that others could answer for.
-func checkURL(text string) error {
+// CheckURL refuses an address that others could answer for.
+func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
 		return errors.New(`expected a URL such as "https://issuer.example.com/.well-known/jwks.json"`)
@@ -76,7 +76,7 @@ func newFetcher() *http.Client {
 
 // fetch gets the key set at an address, and says for how long it may be used. Its
 // errors hold nothing of the answer.
-func fetch(ctx context.Context, address string) (all keys, age time.Duration, err error) {
+func fetch(ctx context.Context, address string) (all Keys, age time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)

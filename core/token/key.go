@@ -1,7 +1,8 @@
-package jwt
+package token
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -75,13 +76,13 @@ func (k *key) check() error {
 	return nil
 }
 
-// keys are the keys that tokens may be signed with. They do not change.
-type keys []key
+// Keys are the keys that tokens may be signed with. They do not change.
+type Keys []key
 
 // find returns the values to check a token with: of the keys that fit its
 // algorithm those with its kid, or all where either has none:
 // maxTry of them.
-func (all keys) find(id, algorithm string) (found []any) {
+func (all Keys) find(id, algorithm string) (found []any) {
 	for i := range all {
 		if k := &all[i]; len(found) < maxTry && (id == "" || k.id == "" || k.id == id) && k.fits(algorithm) {
 			found = append(found, k.value)
@@ -90,30 +91,44 @@ func (all keys) find(id, algorithm string) (found []any) {
 	return found
 }
 
-// parseKeys reads what a file or a script gives: PEM, a JWK or a set of them, or
-// else a shared secret. Each algorithm must have a key that fits. No error holds
-// any of it.
-func parseKeys(text []byte, algorithms []string) (keys, error) {
-	var all keys
-	var err error
+// Parse reads what a file or a script gives: PEM, a JWK or a set of them, or else
+// a shared secret. No error holds any of it.
+func Parse(text []byte) (Keys, error) {
 	switch trimmed := bytes.TrimSpace(text); {
 	case len(trimmed) == 0:
 		return nil, errors.New("the key is empty")
 	case bytes.Contains(trimmed, []byte("-----BEGIN ")):
-		all, err = parsePEM(trimmed)
+		return parsePEM(trimmed)
 	case trimmed[0] == '{':
-		all, err = parseSet(trimmed, true)
+		return parseSet(trimmed, true)
 	default:
-		all = keys{{value: bytes.Clone(trimmed)}}
+		return Keys{{value: bytes.Clone(trimmed)}}, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return all, all.cover(algorithms)
 }
 
-// cover says which of the algorithms no key fits.
-func (all keys) cover(algorithms []string) error {
+// Start does nothing: keys that do not change are a Source.
+func (Keys) Start(context.Context) error { return nil }
+
+// Stop does nothing.
+func (Keys) Stop() {}
+
+// Find returns the keys with this kid.
+func (all Keys) Find(_ context.Context, id, algorithm string) ([]any, error) {
+	return all.find(id, algorithm), nil
+}
+
+// Serve reports whether a key fits one of the algorithms.
+func (all Keys) Serve(algorithms []string) bool {
+	return slices.ContainsFunc(algorithms, func(a string) bool { return all.find("", a) != nil })
+}
+
+// secret reports whether one of them is a shared secret.
+func (all Keys) secret() bool {
+	return slices.ContainsFunc(all, func(k key) bool { _, is := k.value.([]byte); return is })
+}
+
+// Cover says which of the algorithms no key fits.
+func (all Keys) Cover(algorithms []string) error {
 	for _, a := range algorithms {
 		if !slices.ContainsFunc(all, func(k key) bool { return k.fits(a) }) {
 			kinds := make([]string, len(all))
@@ -135,8 +150,8 @@ func needs(algorithm string) string {
 }
 
 // parsePEM reads public keys and certificates.
-func parsePEM(text []byte) (keys, error) {
-	var all keys
+func parsePEM(text []byte) (Keys, error) {
+	var all Keys
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		var value any
 		var err error

@@ -1,4 +1,4 @@
-package jwt
+package token
 
 import (
 	"crypto/ecdsa"
@@ -18,7 +18,7 @@ import (
 // out, as RFC 7517, section 5, wants it; that nothing is left is an error. Secrets
 // in it are of use only where it is the operator's own file: whatever has an
 // address is public.
-func parseSet(text []byte, own bool) (keys, error) {
+func parseSet(text []byte, own bool) (Keys, error) {
 	if fault := wire.NewParser().Valid(text); fault != nil {
 		return nil, errors.New("the key set is no valid JSON, or has a key twice")
 	}
@@ -34,7 +34,7 @@ func parseSet(text []byte, own bool) (keys, error) {
 	if len(set.Keys) > maxKeys {
 		return nil, fmt.Errorf("the key set has %d keys: expected at most %d", len(set.Keys), maxKeys)
 	}
-	var all keys
+	var all Keys
 	var last error
 	for _, raw := range set.Keys {
 		k, err := parseJWK(raw, own)
@@ -76,7 +76,7 @@ func parseJWK(raw []byte, own bool) (key, error) {
 	default:
 		return key{}, errors.New("it is a private key")
 	}
-	if !slices.ContainsFunc(algorithms, k.fits) {
+	if !slices.ContainsFunc(Algorithms, k.fits) {
 		return key{}, errors.New("no algorithm fits it")
 	}
 	return k, k.check()

@@ -1,0 +1,170 @@
+package token
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stratix-gateway/stratix/core"
+)
+
+const (
+	maxFile   = 1 << 20         // bytes of a key file
+	pollEvery = 2 * time.Second // whether a key file has changed
+)
+
+// File is a key file. It is looked at every two seconds; one that cannot be used
+// leaves the keys as they are.
+type File struct {
+	Name string
+	// Accept says what is wrong with its keys.
+	Accept func(Keys) error
+	// Guarded wants a file that none but its owner may write, nor read if there is a
+	// secret in it.
+	Guarded bool
+	Log     *slog.Logger
+
+	keys atomic.Pointer[Keys]
+	end  context.CancelFunc
+	done sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows, and is held while the file is read
+	hash   [32]byte   // of the file that the keys are of
+	failed string     // the last error, while it lasts
+}
+
+// Start reads the file, and looks at it from then on.
+func (f *File) Start(context.Context) error {
+	if err := f.Check(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f.end = cancel
+	f.done.Go(func() { f.follow(ctx) })
+	return nil
+}
+
+// Check reads the file for the first time. Its error names it.
+func (f *File) Check() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all, hash, err := f.read()
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Name, err)
+	}
+	f.hash = hash
+	f.keys.Store(&all)
+	return nil
+}
+
+// Stop ends the looking after it.
+func (f *File) Stop() {
+	if f.end != nil {
+		f.end()
+		f.done.Wait()
+	}
+}
+
+// Find returns the keys with this kid.
+func (f *File) Find(_ context.Context, id, algorithm string) ([]any, error) {
+	all := f.keys.Load()
+	if all == nil {
+		return nil, errors.New("the key file has not been read")
+	}
+	return all.find(id, algorithm), nil
+}
+
+// follow reads the file again and again until ctx ends.
+func (f *File) follow(ctx context.Context) {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f.Reload()
+		}
+	}
+}
+
+// Reload reads the file now.
+func (f *File) Reload() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all, hash, err := f.read()
+	switch {
+	case err != nil && err.Error() != f.failed:
+		f.failed = err.Error()
+		f.Log.Error("the key file cannot be used: the keys from before stay", "file", f.Name, "error", err)
+	case err != nil:
+	case hash != f.hash:
+		f.hash, f.failed = hash, ""
+		f.keys.Store(&all)
+		f.Log.Info("the key file was read again", "file", f.Name, "keys", len(all))
+	case f.failed != "":
+		f.failed = ""
+		f.Log.Info("the key file is as it was", "file", f.Name)
+	}
+}
+
+// read returns what the file holds, and a hash of it.
+func (f *File) read() (Keys, [32]byte, error) {
+	none := [32]byte{}
+	info, err := os.Stat(f.Name)
+	if err != nil {
+		return nil, none, bare(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, none, errors.New("it is not a regular file")
+	}
+	in, err := os.Open(f.Name)
+	if err != nil {
+		return nil, none, bare(err)
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	if err := errors.Join(err, in.Close()); err != nil {
+		return nil, none, bare(err)
+	}
+	if len(text) > maxFile {
+		return nil, none, fmt.Errorf("it is larger than %v", core.Bytes(maxFile))
+	}
+	all, err := Parse(text)
+	if err == nil && f.Guarded {
+		err = guard(info.Mode(), all.secret())
+	}
+	if err == nil {
+		err = f.Accept(all)
+	}
+	return all, sha256.Sum256(text), err
+}
+
+// guard refuses a file that others could write, or read a secret in.
+func guard(mode fs.FileMode, secret bool) error {
+	switch {
+	case runtime.GOOS == "windows":
+	case mode.Perm()&0o022 != 0:
+		return fmt.Errorf("it has mode %04o, and others may write it: chmod 600", mode.Perm())
+	case secret && mode.Perm()&0o077 != 0:
+		return fmt.Errorf("it holds a secret and has mode %04o, and others may read it: chmod 600", mode.Perm())
+	}
+	return nil
+}
+
+// bare takes the name of the file off an error: it stands before it already.
+func bare(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
