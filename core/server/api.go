@@ -53,6 +53,7 @@ var routes = []route{
 
 	{get, "/v1/messages/{id:*}", apikey.Read, stays((*Server).message)},
 	{get, "/v1/tail", apikey.Read, (*Server).tail},
+	{get, "/v1/live", apikey.Read, (*Server).live},
 	{get, "/v1/traffic", apikey.Admin, (*Server).traffic},
 	{get, "/v1/profile", apikey.Admin, stays((*Server).profileScripts)},
 	{post, "/v1/profile", apikey.Admin, stays((*Server).profileScripts)},
@@ -63,7 +64,7 @@ var routes = []route{
 
 // streams are the paths whose answers do not end by themselves: HEAD has nothing
 // to say of them.
-var streams = map[string]bool{"/v1/tail": true, "/v1/traffic": true, "/v1/profile": true}
+var streams = map[string]bool{"/v1/tail": true, "/v1/live": true, "/v1/traffic": true, "/v1/profile": true}
 
 // newRouter makes the router of the admin address. It takes paths as they came:
 // names may hold what a path must not.

@@ -100,6 +100,9 @@ type Options struct {
 	// Tail follows the messages that match the query. An error says what is wrong
 	// with it, or wraps ErrBusy.
 	Tail func(query url.Values) (Stream, error)
+	// Live streams how the gateway is, a line a period, as the query has it. Errors
+	// are those of Tail.
+	Live func(query url.Values) (Stream, error)
 	// Generations lists what is and was live; Generation returns the files of one,
 	// by its number, its hash, or the word live. Both are encoded as JSON.
 	Generations func() any
@@ -297,24 +300,4 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("shut down: %w", ctx.Err())
 	}
-}
-
-// Stats are counts since New.
-type Stats struct {
-	Open     int               // upgraded connections that have not left
-	Upgraded uint64            // clients that were handed over
-	Refused  map[string]uint64 // upgrades that were refused, by reason; holds every reason
-}
-
-// Stats returns the counts.
-func (s *Server) Stats() Stats {
-	st := Stats{
-		Open:     int(s.counts.total.Load()),
-		Upgraded: s.upgraded.Load(),
-		Refused:  make(map[string]uint64, refusals),
-	}
-	for why := range refusals {
-		st.Refused[why.String()] = s.refused[why].Load()
-	}
-	return st
 }
