@@ -51,9 +51,9 @@ var routes = []route{
 	{get, "/v1/generations", apikey.Read, stays((*Server).listGenerations)},
 	{get, "/v1/generations/{name}", apikey.Admin, stays((*Server).generation)},
 
-	{get, "/v1/messages/{id:*}", apikey.Read, stays((*Server).message)},
-	{get, "/v1/tail", apikey.Read, stays((*Server).tail)},
-	{get, "/v1/traffic", apikey.Admin, stays((*Server).traffic)},
+	{get, "/v1/messages/{id:*}", apikey.Read, (*Server).message},
+	{get, "/v1/tail", apikey.Read, (*Server).tail},
+	{get, "/v1/traffic", apikey.Admin, (*Server).traffic},
 	{get, "/v1/profile", apikey.Admin, stays((*Server).profileScripts)},
 	{post, "/v1/profile", apikey.Admin, stays((*Server).profileScripts)},
 

@@ -9,14 +9,19 @@ import (
 	"github.com/stratix-gateway/stratix/core/apikey"
 )
 
-// Keyring finds the key with a text; nil if there is none. It may be asked from
-// any goroutine.
-type Keyring interface{ Find(text []byte) *apikey.Key }
+// Keyring is the keys. It may be asked from any goroutine.
+type Keyring interface {
+	// Find returns the key with a text; nil if there is none.
+	Find(text []byte) *apikey.Key
+	// Holds reports whether a key that Find has returned is still good for the same.
+	Holds(k *apikey.Key) bool
+}
 
 // caller is who sends a request to the API.
 type caller struct {
 	scopes apikey.Scopes
-	sender string // whom its messages are from
+	sender string      // whom its messages are from
+	key    *apikey.Key // nil for an operator without one
 }
 
 // operator is who comes without a key where none is needed.
@@ -44,8 +49,11 @@ func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool)
 	if k == nil {
 		return nil
 	}
-	return &caller{scopes: k.Scopes, sender: k.Sender}
+	return &caller{scopes: k.Scopes, sender: k.Sender, key: k}
 }
+
+// still reports whether who may do what it could when its request began.
+func (s *Server) still(who *caller) bool { return who.key == nil || s.opt.Keys.Holds(who.key) }
 
 // authorize says who sends the request, if they may do what needs the scope; nil
 // if it has answered that they may not.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/stratix-gateway/stratix/core/apikey"
 )
 
 const messages = "/v1/messages/"
@@ -23,17 +25,21 @@ type Stream func(write func(lines []byte) error)
 
 // message answers what is known of the messages with the id in the path. It takes
 // the path as it came: an id may hold what a path must not.
-func (s *Server) message(ctx *fasthttp.RequestCtx) {
+func (s *Server) message(ctx *fasthttp.RequestCtx, who *caller) {
 	id, err := url.PathUnescape(strings.TrimPrefix(string(ctx.URI().PathOriginal()), messages))
 	if err != nil || id == "" {
 		problem(ctx, fasthttp.StatusBadRequest, "write "+messages+"ID, with what is no letter, digit or -_.~ in it percent-encoded")
 		return
 	}
-	s.writeJSON(ctx, s.opt.Message(id, string(ctx.QueryArgs().Peek("client"))))
+	s.writeJSON(ctx, s.opt.Message(id, string(ctx.QueryArgs().Peek("client")), who.scopes.Has(apikey.Admin)))
 }
 
+// errRevoked ends a stream.
+var errRevoked = errors.New("the key was revoked")
+
 // stream answers with a stream of JSON lines, or of events if those are asked for.
-func (s *Server) stream(ctx *fasthttp.RequestCtx, open func(url.Values) (Stream, error)) {
+// It ends when the key is revoked that it was opened with.
+func (s *Server) stream(ctx *fasthttp.RequestCtx, who *caller, open func(url.Values) (Stream, error)) {
 	query, ok := queryOf(ctx)
 	if !ok {
 		return
@@ -62,6 +68,9 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, open func(url.Values) (Stream,
 		go closeAfter(down, ended, conn)
 		var event []byte
 		stream(func(lines []byte) error {
+			if !s.still(who) {
+				return errRevoked
+			}
 			if events {
 				event = appendEvents(event[:0], lines)
 				lines = event

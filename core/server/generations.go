@@ -8,7 +8,7 @@ import (
 
 func (s *Server) listGenerations(ctx *fasthttp.RequestCtx) { s.writeJSON(ctx, s.opt.Generations()) }
 
-func (s *Server) traffic(ctx *fasthttp.RequestCtx) { s.stream(ctx, s.opt.Traffic) }
+func (s *Server) traffic(ctx *fasthttp.RequestCtx, who *caller) { s.stream(ctx, who, s.opt.Traffic) }
 
 // generation answers with the files of a generation.
 func (s *Server) generation(ctx *fasthttp.RequestCtx) {
