@@ -246,6 +246,30 @@ func TestWhatIsShownOfWhatWaitsIsBoundedInBytes(t *testing.T) {
 	f(2, true, 2)
 }
 
+func TestWhatIsNotCommittedDoesNotWaitYet(t *testing.T) {
+	g := newStore(t, transports[1]).start()
+	g.answers(publication(t, "api", `{"type":0,"to":"b","data":1}`, `{"type":0,"to":"b","data":2}`))
+	s := g.owner("b")
+	loose := func(by int32) {
+		g.on(s, func() {
+			b := s.boxes["b"]
+			s.entries.At(b.low.last).flags ^= entryLoose
+			b.loose += by
+		})
+	}
+	f := func(want int) {
+		t.Helper()
+		if all, n, err := g.Pending("b", 10, true); len(all) != want || n != want || err != nil {
+			t.Errorf("got %d of %d, %v, want %d", len(all), n, err, want)
+		}
+	}
+	f(2)
+	loose(+1)
+	f(1)
+	loose(-1)
+	f(2)
+}
+
 func TestWhatWaitsOnTheDiskAloneIsReadFromThere(t *testing.T) {
 	st := newStore(t, transports[1])
 	g := st.start()

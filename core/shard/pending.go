@@ -43,12 +43,15 @@ func (set *Set) Pending(id string, limit int, data bool) (all []PendingMessage, 
 			}
 			return nil
 		}
-		now, count = s.unixMillis, int(b.count)
+		now, count = s.unixMillis, int(b.count)-int(b.loose)
 		size := 0
 		b.lanes(func(l *lane) {
 			on := true
 			for i := l.first; i != 0 && len(all) < limit && size < pendingBytes; i = s.entries.At(i).next {
 				on = on && i != l.next
+				if s.entries.At(i).flags&entryLoose != 0 {
+					continue // it may still be refused
+				}
 				all = append(all, s.pendingMessage(b, s.entries.At(i), on, data))
 				if data {
 					size += all[len(all)-1].Size
