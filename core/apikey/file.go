@@ -189,5 +189,11 @@ func (f *File) Reload() (changed bool, err error) {
 // Find returns the key whose text this is; nil if there is none.
 func (f *File) Find(text []byte) *Key { return f.keys.Load().Find(text) }
 
+// Holds reports whether k, which Find has returned, is still there with its scopes.
+func (f *File) Holds(k *Key) bool {
+	now := f.keys.Load().Named(k.Name)
+	return now != nil && now.Hash == k.Hash && now.Scopes == k.Scopes
+}
+
 // Len is how many keys there are.
 func (f *File) Len() int { return len(*f.keys.Load()) }

@@ -108,11 +108,15 @@ func TestAFileOfKeysIsChangedWholeAndReadAgain(t *testing.T) {
 	if f.Find([]byte(textB)) != nil {
 		t.Error("it is read before Reload")
 	}
+	used := f.Find([]byte(textA))
 	if changed, err := f.Reload(); !changed || err != nil || f.Find([]byte(textB)) == nil || f.Len() != 2 {
 		t.Errorf("a new key: %v, %v", changed, err)
 	}
 	if changed, err := f.Reload(); changed || err != nil {
 		t.Errorf("nothing new: %v, %v", changed, err)
+	}
+	if !f.Holds(used) {
+		t.Error("another key took this one")
 	}
 	must(Revoke(path, "a"))
 	if err := Revoke(path, "a"); err == nil || !strings.Contains(err.Error(), "no key a") {
@@ -125,6 +129,9 @@ func TestAFileOfKeysIsChangedWholeAndReadAgain(t *testing.T) {
 	must(os.Remove(path + ".new"))
 	if _, err := f.Reload(); err != nil || f.Find([]byte(textA)) != nil || f.Find([]byte(textB)) == nil {
 		t.Errorf("a revoked key is still good: %v", err)
+	}
+	if f.Holds(used) {
+		t.Error("a revoked key is still held")
 	}
 	must(os.WriteFile(path, []byte("broken"), 0o600))
 	if _, err := f.Reload(); err == nil || f.Find([]byte(textB)) == nil {

@@ -57,12 +57,8 @@ type RouteTarget struct {
 func (g *Gateway) directory() server.Directory {
 	return server.Directory{
 		Clients: func(p server.Page) (any, error) {
-			found, more := g.shards.Clients(p.Prefix, p.After, p.Limit)
-			list := ClientList{Clients: found}
-			if more && len(found) > 0 {
-				list.Next = found[len(found)-1].ID
-			}
-			return list, nil
+			found, next := g.shards.Clients(p.Prefix, p.After, p.Limit)
+			return ClientList{Clients: found, Next: next}, nil
 		},
 		Client: func(id string) (any, error) {
 			c, err := g.shards.Client(id)
@@ -76,12 +72,8 @@ func (g *Gateway) directory() server.Directory {
 			return PendingList{Pending: count, Messages: all}, directoryProblem(err)
 		},
 		Groups: func(p server.Page) (any, error) {
-			found, more := g.shards.Groups(p.Prefix, p.After, p.Limit)
-			list := GroupList{Groups: found}
-			if more && len(found) > 0 {
-				list.Next = found[len(found)-1].Name
-			}
-			return list, nil
+			found, next := g.shards.Groups(p.Prefix, p.After, p.Limit)
+			return GroupList{Groups: found, Next: next}, nil
 		},
 		Routes: func() any { return g.routes() },
 	}

@@ -33,10 +33,15 @@ type KeptTraces struct {
 	Since   time.Time `json:"since"`   // all that were kept since then are there
 }
 
-func (g *Gateway) explain(id, client string) Explanation {
+func (g *Gateway) explain(id, client string, data bool) Explanation {
 	e := Explanation{MessageID: id, Rate: g.opt.TraceEvery}
 	var all []shard.Traced
 	e.Traces, all = g.shards.Explain(id, client)
+	for i := range e.Traces {
+		if !data {
+			e.Traces[i].Conceal()
+		}
+	}
 	e.Sampled.Since, e.Ended.Since = g.started.UTC(), g.started.UTC()
 	for _, k := range all {
 		e.Sampled.add(k.Sampled)
@@ -68,8 +73,8 @@ type Missed struct {
 const tailBeat = time.Second
 
 // tail follows the messages that match the query: a line for each, and one with a
-// count where some were missed.
-func (g *Gateway) tail(query url.Values) (server.Stream, error) {
+// count where some were missed. Only with data previews of it are shown.
+func (g *Gateway) tail(query url.Values, data bool) (server.Stream, error) {
 	filter, err := filterOf(query)
 	if err != nil {
 		return nil, err
@@ -83,7 +88,12 @@ func (g *Gateway) tail(query url.Values) (server.Stream, error) {
 		var lines []byte
 		for {
 			lines = lines[:0]
-			missed, ok := t.Next(g.ending, tailBeat, func(tr *trace.Trace) { lines = appendLine(lines, tr) })
+			missed, ok := t.Next(g.ending, tailBeat, func(tr *trace.Trace) {
+				if !data {
+					tr.Conceal()
+				}
+				lines = appendLine(lines, tr)
+			})
 			if !ok {
 				return
 			}

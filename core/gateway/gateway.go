@@ -213,7 +213,7 @@ func (g *Gateway) start() error {
 		Metrics:          g.writeMetrics,
 		Status:           func() any { return g.status() },
 		Reload:           g.reloadFor,
-		Message:          func(id, client string) any { return g.explain(id, client) },
+		Message:          func(id, client string, data bool) any { return g.explain(id, client, data) },
 		Tail:             g.tail,
 		Live:             g.console,
 		Profile:          g.profile,

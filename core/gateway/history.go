@@ -157,15 +157,16 @@ func (h *history) index(hash [32]byte) *past {
 	return nil
 }
 
-// named returns the generation that an operator means: by its number, or by the
-// beginning of its hash.
+// named returns a copy of the generation that an operator means: by its number, or
+// by the beginning of its hash.
 func (h *history) named(name string) (*past, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var found []*past
 	for _, p := range h.all {
 		if fmt.Sprint(p.number) == name && p.number > 0 {
-			return p, nil
+			c := *p
+			return &c, nil
 		}
 		if strings.HasPrefix(fmt.Sprintf("%x", p.Hash), strings.ToLower(name)) && len(name) >= 4 {
 			found = append(found, p)
@@ -175,7 +176,8 @@ func (h *history) named(name string) (*past, error) {
 	case 0:
 		return nil, fmt.Errorf("there is no generation %q any more: GET /v1/generations lists those that are kept", name)
 	case 1:
-		return found[0], nil
+		c := *found[0]
+		return &c, nil
 	}
 	return nil, fmt.Errorf("%d generations have a hash that begins with %q", len(found), name)
 }

@@ -128,6 +128,33 @@ func TestACanaryThatNobodyHadIsOnTrialWhenItIsLive(t *testing.T) {
 	}
 }
 
+func TestWhatIsLiveCanBeReadAtEveryMoment(t *testing.T) {
+	data := t.TempDir()
+	r := serve(t, made{Name: "0"}, func(o *Options) { o.Data = data })
+	stop, read := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(read)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if _, err := r.generationFiles("live"); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	for i := range 40 {
+		if err := r.save(made{Name: fmt.Sprint(i % 8)}); err != nil { // some were live before
+			t.Error(err)
+		}
+	}
+	close(stop)
+	<-read
+}
+
 func TestACanaryKeepsItsWarningsAndIsCountedOnce(t *testing.T) {
 	r := serve(t, made{Name: "old"}, func(o *Options) { o.Canary, o.RollbackWindow = 0.5, 300*time.Millisecond })
 	if err := r.save(made{Name: "new", Warnings: []string{"main.lua:1: odd"}}); err != nil {

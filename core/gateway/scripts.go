@@ -200,6 +200,7 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 	sc := &g.scripts
 	sc.live, sc.snapshot = gen, snap
 	g.askFrom(gen)
+	kept := sc.past.wentLive(snap, gen.Number) // before anybody is told its number
 	var stages []string
 	for i := range gen.Programs[0].Pipeline.Len() {
 		name, _ := gen.Programs[0].Pipeline.Stage(i)
@@ -224,7 +225,7 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 		g.log.Warn("scripts have no on_policy hook: every client may send to every other and join every group",
 			"script", filepath.Join(g.dir, reload.Main))
 	}
-	if err := sc.past.wentLive(snap, gen.Number); err != nil {
-		g.log.Error("the generation was not kept on disk: a restart with broken scripts could not boot it", "error", err)
+	if kept != nil {
+		g.log.Error("the generation was not kept on disk: a restart with broken scripts could not boot it", "error", kept)
 	}
 }

@@ -25,7 +25,7 @@ type Files struct {
 func (g *Gateway) generationFiles(name string) (*Files, error) {
 	past := g.scripts.past
 	if name == "live" {
-		name = strconv.FormatUint(uint64(g.scripts.report().generation), 10)
+		name = g.scripts.report().hash // its number changes when it goes live again
 	}
 	p, err := past.named(name)
 	if err != nil {

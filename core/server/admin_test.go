@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -135,6 +136,21 @@ func TestAdminStaysOnThisMachine(t *testing.T) {
 	if _, err := ln.Accept(); err == nil {
 		t.Error("the listener is still open")
 	}
+}
+
+func TestAdminTakesNoSocketThatOthersMayOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	if ln, err := ListenAdmin("unix:" + path + ",mode=660"); err == nil || !strings.Contains(err.Error(), "lets others in") {
+		t.Errorf("got %v, %v", ln, err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the socket is still there")
+	}
+	ln, err := ListenAdmin("unix:" + path + ",mode=600")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ln.Close()
 }
 
 func TestAdminOnAUnixSocket(t *testing.T) {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/url"
-	"strings"
 
 	"github.com/fasthttp/router"
 	"github.com/valyala/fasthttp"
@@ -51,7 +50,7 @@ var routes = []route{
 	{get, "/v1/generations", apikey.Read, stays((*Server).listGenerations)},
 	{get, "/v1/generations/{name}", apikey.Admin, stays((*Server).generation)},
 
-	{get, "/v1/messages/{id:*}", apikey.Read, stays((*Server).message)},
+	{get, "/v1/messages/{id:*}", apikey.Read, (*Server).message},
 	{get, "/v1/tail", apikey.Read, (*Server).tail},
 	{get, "/v1/live", apikey.Read, (*Server).live},
 	{get, "/v1/traffic", apikey.Admin, (*Server).traffic},
@@ -79,7 +78,7 @@ func (s *Server) newRouter() *router.Router {
 		nothing(ctx)
 	}
 	r.MethodNotAllowed = func(ctx *fasthttp.RequestCtx) {
-		list := strings.TrimSuffix(string(ctx.Response.Header.Peek(fasthttp.HeaderAllow)), ", "+fasthttp.MethodOptions)
+		list := string(ctx.Response.Header.Peek(fasthttp.HeaderAllow))
 		problem(ctx, fasthttp.StatusMethodNotAllowed, "this path takes "+list)
 		ctx.Response.Header.Set(fasthttp.HeaderAllow, list)
 	}

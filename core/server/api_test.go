@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stratix-gateway/stratix/core/apikey"
@@ -17,6 +18,16 @@ import (
 type ring map[string]*apikey.Key
 
 func (r ring) Find(text []byte) *apikey.Key { return r[string(text)] }
+
+func (r ring) Holds(k *apikey.Key) bool { return r[k.Name] == k }
+
+// revocable is a ring whose keys are all revoked at once.
+type revocable struct {
+	ring
+	revoked *atomic.Bool
+}
+
+func (r revocable) Holds(k *apikey.Key) bool { return !r.revoked.Load() && r.ring.Holds(k) }
 
 var testRing = ring{
 	"pub":   {Name: "pub", Scopes: apikey.Publish, Sender: "shop"},
@@ -52,9 +63,10 @@ func api(asked *string) func(*Options) {
 		o.Generations = func() any { return []int{} }
 		o.Generation = func(name string) (any, error) { note("generation %q", name); return 1, nil }
 		o.RollBack = func(to string) error { note("rollback %q", to); return nil }
-		o.Message = func(id, client string) any { return 1 }
+		o.Message = func(_, _ string, data bool) any { note("message %v", data); return 1 }
 		o.Traffic = func(url.Values) (Stream, error) { return func(func([]byte) error) {}, nil }
-		o.Tail, o.Live = o.Traffic, o.Traffic
+		o.Live = o.Traffic
+		o.Tail = func(_ url.Values, data bool) (Stream, error) { note("tail %v", data); return o.Traffic(nil) }
 	}
 }
 
@@ -316,7 +328,7 @@ func TestARequestKeepsItsNameAndGetsOneIfItHasNone(t *testing.T) {
 
 func TestATailComesAsEventsIfTheyAreAskedFor(t *testing.T) {
 	g := start(t, func(o *Options) {
-		o.Tail = func(url.Values) (Stream, error) {
+		o.Tail = func(url.Values, bool) (Stream, error) {
 			return func(write func([]byte) error) { _ = write([]byte("{\"a\":1}\n{\"b\":2}\n")); _ = write([]byte("\n")) }, nil
 		}
 	})
@@ -329,6 +341,43 @@ func TestATailComesAsEventsIfTheyAreAskedFor(t *testing.T) {
 	}
 	f("*/*", "application/x-ndjson", "{\"a\":1}\n{\"b\":2}\n\n")
 	f("application/json, Text/Event-Stream;q=0.9", "text/event-stream", "data: {\"a\":1}\n\ndata: {\"b\":2}\n\n:\n\n")
+}
+
+func TestOnlyAdminSeesTheDataInTraces(t *testing.T) {
+	asked := ""
+	g := start(t, func(o *Options) { api(&asked)(o); o.Keys = testRing })
+	f := func(path, key, want string) {
+		t.Helper()
+		asked = ""
+		if status, body, _ := g.request(t, g.adminAddr, "GET", path, "Authorization: Bearer "+key, ""); status != 200 || asked != want {
+			t.Errorf("%s with %s: %d %s, asked for %s", path, key, status, body, asked)
+		}
+	}
+	f("/v1/messages/m", "read", "message false")
+	f("/v1/messages/m", "admin", "message true")
+	f("/v1/tail", "read", "tail false")
+	f("/v1/tail", "admin", "tail true")
+}
+
+func TestAStreamEndsWhenItsKeyIsRevoked(t *testing.T) {
+	for _, path := range []string{"/v1/tail", "/v1/traffic"} {
+		revoked := new(atomic.Bool)
+		g := start(t, func(o *Options) {
+			o.Keys = revocable{testRing, revoked}
+			o.Traffic = func(url.Values) (Stream, error) {
+				return func(write func([]byte) error) {
+					for write([]byte("1\n")) == nil {
+						revoked.Store(true)
+					}
+				}, nil
+			}
+			o.Tail = func(url.Values, bool) (Stream, error) { return o.Traffic(nil) }
+		})
+		status, body, _ := g.request(t, g.adminAddr, "GET", path, "Authorization: Bearer admin", "")
+		if status != 200 || body != "1\n" {
+			t.Errorf("%s: got %d %q", path, status, body)
+		}
+	}
 }
 
 func TestTheDocumentDescribesEveryRouteAndNoOther(t *testing.T) {

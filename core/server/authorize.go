@@ -12,16 +12,21 @@ import (
 	"github.com/stratix-gateway/stratix/core/apikey"
 )
 
-// Keyring finds the key with a text; nil if there is none. It may be asked from
-// any goroutine.
-type Keyring interface{ Find(text []byte) *apikey.Key }
+// Keyring is the keys. It may be asked from any goroutine.
+type Keyring interface {
+	// Find returns the key with a text; nil if there is none.
+	Find(text []byte) *apikey.Key
+	// Holds reports whether a key that Find has returned is still good for the same.
+	Holds(k *apikey.Key) bool
+}
 
 // caller is who sends a request to the API.
 type caller struct {
 	scopes  apikey.Scopes
-	sender  string    // whom its messages are from
-	expires time.Time // of its token; zero for never
-	token   bool      // and not a key
+	sender  string      // whom its messages are from
+	key     *apikey.Key // nil for an operator without one, and for who has a token
+	expires time.Time   // of its token; zero for never
+	token   bool        // and not a key
 }
 
 // operator is who comes without a key where none is needed.
@@ -55,7 +60,7 @@ func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool)
 	text = text[len(bearer):]
 	if s.opt.Keys != nil {
 		if k := s.opt.Keys.Find(text); k != nil {
-			return &caller{scopes: k.Scopes, sender: k.Sender}, nil
+			return &caller{scopes: k.Scopes, sender: k.Sender, key: k}, nil
 		}
 	}
 	if s.opt.Tokens == nil || bytes.HasPrefix(text, []byte(apikey.Prefix)) {
@@ -66,6 +71,14 @@ func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool)
 		return nil, err
 	}
 	return &caller{scopes: holder.Scopes, sender: holder.Sender, expires: holder.Expires, token: true}, nil
+}
+
+// still reports whether who may do what it could when its request began.
+func (s *Server) still(who *caller) bool {
+	if who.key != nil && !s.opt.Keys.Holds(who.key) {
+		return false
+	}
+	return who.expires.IsZero() || time.Now().Before(who.expires)
 }
 
 // authorize says who sends the request, if they may do what needs the scope; nil

@@ -91,7 +91,7 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 		o.Tokens = func(context.Context, string) (apikey.Holder, error) {
 			return apikey.Holder{Scopes: apikey.Read, Expires: expires}, nil
 		}
-		o.Tail = func(url.Values) (Stream, error) {
+		o.Tail = func(url.Values, bool) (Stream, error) {
 			return func(write func([]byte) error) {
 				for range 2 {
 					if write([]byte("1\n")) != nil {

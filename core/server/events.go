@@ -2,15 +2,20 @@ package server
 
 import (
 	"bytes"
+	"net/url"
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/stratix-gateway/stratix/core/apikey"
 )
 
 const eventStream = "text/event-stream"
 
 // tail follows messages, as lines or as server-sent events.
-func (s *Server) tail(ctx *fasthttp.RequestCtx, who *caller) { s.stream(ctx, who, s.opt.Tail) }
+func (s *Server) tail(ctx *fasthttp.RequestCtx, who *caller) {
+	s.stream(ctx, who, func(query url.Values) (Stream, error) { return s.opt.Tail(query, who.scopes.Has(apikey.Admin)) })
+}
 
 // live follows how the gateway is, as lines or as server-sent events.
 func (s *Server) live(ctx *fasthttp.RequestCtx, who *caller) { s.stream(ctx, who, s.opt.Live) }

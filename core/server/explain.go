@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/stratix-gateway/stratix/core/apikey"
 )
 
 const messages = "/v1/messages/"
@@ -23,20 +25,20 @@ type Stream func(write func(lines []byte) error)
 
 // message answers what is known of the messages with the id in the path. It takes
 // the path as it came: an id may hold what a path must not.
-func (s *Server) message(ctx *fasthttp.RequestCtx) {
+func (s *Server) message(ctx *fasthttp.RequestCtx, who *caller) {
 	id, err := url.PathUnescape(strings.TrimPrefix(string(ctx.URI().PathOriginal()), messages))
 	if err != nil || id == "" {
 		problem(ctx, fasthttp.StatusBadRequest, "write "+messages+"ID, with what is no letter, digit or -_.~ in it percent-encoded")
 		return
 	}
-	s.writeJSON(ctx, s.opt.Message(id, string(ctx.QueryArgs().Peek("client"))))
+	s.writeJSON(ctx, s.opt.Message(id, string(ctx.QueryArgs().Peek("client")), who.scopes.Has(apikey.Admin)))
 }
 
-// errExpired ends a stream whose reader's token has expired.
-var errExpired = errors.New("the token has expired")
+// errEnded ends a stream.
+var errEnded = errors.New("the key was revoked, or the token has expired")
 
 // stream answers with a stream of JSON lines, or of events if those are asked for.
-// It ends with the token that it was asked for with.
+// It ends when the key is revoked, or the token expires, that it was opened with.
 func (s *Server) stream(ctx *fasthttp.RequestCtx, who *caller, open func(url.Values) (Stream, error)) {
 	query, ok := queryOf(ctx)
 	if !ok {
@@ -59,15 +61,15 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, who *caller, open func(url.Val
 	}
 	ctx.SetConnectionClose()
 	ctx.Response.ImmediateHeaderFlush = true
-	conn, down, expires := ctx.Conn(), ctx.Done(), who.expires // the stream must not touch ctx
+	conn, down := ctx.Conn(), ctx.Done() // the stream must not touch ctx
 	ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
 		ended := make(chan struct{})
 		defer close(ended)
 		go closeAfter(down, ended, conn)
 		var event []byte
 		stream(func(lines []byte) error {
-			if !expires.IsZero() && time.Now().After(expires) {
-				return errExpired
+			if !s.still(who) {
+				return errEnded
 			}
 			if events {
 				event = appendEvents(event[:0], lines)

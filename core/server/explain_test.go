@@ -16,7 +16,7 @@ import (
 func TestAMessageIsAskedForByItsId(t *testing.T) {
 	asked := ""
 	g := start(t, func(o *Options) {
-		o.Message = func(id, client string) any {
+		o.Message = func(id, client string, _ bool) any {
 			asked = fmt.Sprintf("%q %q", id, client)
 			return map[string]string{"messageId": id}
 		}
@@ -54,7 +54,7 @@ func TestATailStreamsUntilItsReaderLeaves(t *testing.T) {
 	lines, ended := make(chan string), make(chan error, 1)
 	var query url.Values
 	g := start(t, func(o *Options) {
-		o.Tail = func(q url.Values) (Stream, error) {
+		o.Tail = func(q url.Values, _ bool) (Stream, error) {
 			switch query = q; q.Get("client") {
 			case "busy":
 				return nil, fmt.Errorf("%w: eight are open", ErrBusy)
@@ -139,7 +139,7 @@ func TestATailStreamsUntilItsReaderLeaves(t *testing.T) {
 func TestAShutdownDoesNotWaitForAReaderThatHasStopped(t *testing.T) {
 	ended := make(chan struct{})
 	g := start(t, func(o *Options) {
-		o.Tail = func(url.Values) (Stream, error) {
+		o.Tail = func(url.Values, bool) (Stream, error) {
 			return func(write func([]byte) error) {
 				defer close(ended)
 				for line := append(bytes.Repeat([]byte("x"), 64<<10), '\n'); write(line) == nil; {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,8 @@ func Listen(addr string) (net.Listener, error) {
 	return ln, nil
 }
 
-// ListenAdmin is Listen for ServeAdmin: it refuses what others can reach.
+// ListenAdmin is Listen for ServeAdmin: it refuses what others can reach, also a
+// unix socket that they may open: who opens it needs no key.
 func ListenAdmin(addr string) (net.Listener, error) {
 	ln, err := Listen(addr)
 	if err != nil {
@@ -40,16 +42,25 @@ func ListenAdmin(addr string) (net.Listener, error) {
 	return ln, nil
 }
 
-// checkPrivate refuses an address that is neither loopback nor a unix socket.
+// checkPrivate refuses an address that is neither loopback nor a unix socket of the
+// own user.
 func checkPrivate(addr net.Addr) error {
-	_, private := addr.(*net.UnixAddr)
-	if tcp, ok := addr.(*net.TCPAddr); ok {
-		private = tcp.IP.IsLoopback()
+	switch a := addr.(type) {
+	case *net.UnixAddr:
+		info, err := os.Stat(a.Name)
+		if err != nil {
+			return err
+		}
+		if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
+			return fmt.Errorf("its mode %03o lets others in, and the admin API asks for no credentials on a unix socket: leave ,mode= out", mode)
+		}
+		return nil
+	case *net.TCPAddr:
+		if a.IP.IsLoopback() {
+			return nil
+		}
 	}
-	if !private {
-		return errors.New("not a loopback address, and the admin API asks for no credentials")
-	}
-	return nil
+	return errors.New("not a loopback address, and the admin API asks for no credentials")
 }
 
 func listen(addr string) (net.Listener, error) {

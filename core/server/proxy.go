@@ -34,6 +34,9 @@ func ParseProxies(list []string) (Proxies, error) {
 			ip = ip.Unmap()
 			prefix = netip.PrefixFrom(ip, ip.BitLen())
 		}
+		if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 { // addresses are looked at unmapped
+			prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
+		}
 		if prefix.Bits() == 0 {
 			return Proxies{}, fmt.Errorf("%q is everybody: anybody could claim to be anybody", text)
 		}

@@ -27,11 +27,12 @@ func TestProxiesAreReadStrictly(t *testing.T) {
 	f("10.0.0.0/33", "is no address")
 	f("0.0.0.0/0", "is everybody")
 	f("::/0", "is everybody")
+	f("::ffff:0.0.0.0/96", "is everybody")
 	f("", "is no address")
 }
 
 func TestTheClientIsTheLastWhoIsNoProxy(t *testing.T) {
-	proxies, err := ParseProxies([]string{"10.0.0.0/8", "127.0.0.1", "2001:db8::/32"})
+	proxies, err := ParseProxies([]string{"10.0.0.0/8", "127.0.0.1", "2001:db8::/32", "::ffff:172.16.0.0/108"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +60,7 @@ func TestTheClientIsTheLastWhoIsNoProxy(t *testing.T) {
 	f("::ffff:127.0.0.1", "203.0.113.9", "::ffff:203.0.113.9")
 	f("2001:db8::5", "2001:db9::1", "2001:db9::1")
 	f("127.0.0.1", "127.0.0.1", "")
+	f("172.17.0.1", "203.0.113.9", "203.0.113.9")
 }
 
 func TestAProxyHeaderNamesTheClient(t *testing.T) {

@@ -95,11 +95,11 @@ type Options struct {
 	// and returns why they did not go live.
 	Reload func(gate string) error
 	// Message returns what is known of the messages with this id, of a client or
-	// of all if it is "", encoded as JSON.
-	Message func(id, client string) any
-	// Tail follows the messages that match the query. An error says what is wrong
-	// with it, or wraps ErrBusy.
-	Tail func(query url.Values) (Stream, error)
+	// of all if it is "", encoded as JSON. Only with data it may show previews of it.
+	Message func(id, client string, data bool) any
+	// Tail follows the messages that match the query; data is that of Message. An
+	// error says what is wrong with the query, or wraps ErrBusy.
+	Tail func(query url.Values, data bool) (Stream, error)
 	// Live streams how the gateway is, a line a period, as the query has it. Errors
 	// are those of Tail.
 	Live func(query url.Values) (Stream, error)

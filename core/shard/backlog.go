@@ -14,10 +14,11 @@ type Waiting struct {
 func (set *Set) Backlogs(n int) []Waiting {
 	b := backlogs{most: n}
 	for _, s := range set.all {
-		set.walk(s, func() int { return len(s.boxList) }, func(i int) {
+		set.walk(s, func() int { return len(s.boxList) }, func(i int) int {
 			if i < len(s.boxList) && s.boxList[i].count > 0 {
 				b.add(s.boxList[i].name, int(s.boxList[i].count))
 			}
+			return 1
 		})
 	}
 	return b.top

@@ -23,8 +23,8 @@ type application struct {
 	slot, serial uint32 // the client's session
 	id           []byte // messageId of the frame
 	handshake    core.Handshake
-	grant        core.Grant // what came of it ...
-	err          error      // ... if this is nil
+	grant        *core.Grant // what came of it; an object of its own, since the token is not to live as long ...
+	err          error       // ... if this is nil
 }
 
 // clerk looks at the tokens of all shards, on goroutines that exist while there is
@@ -103,5 +103,5 @@ func (k *clerk) look(a *application) (err error) {
 			err = errors.New("panic: " + fmt.Sprint(p))
 		}
 	}()
-	return k.renew(ctx, &a.handshake, &a.grant)
+	return k.renew(ctx, &a.handshake, a.grant)
 }

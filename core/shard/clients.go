@@ -34,21 +34,19 @@ type ClientStatus struct {
 
 // Clients returns the clients that are connected or wait for something, whose
 // IDs begin with prefix and come after another, in their order; limit at the
-// most. more says that there are others.
-func (set *Set) Clients(prefix, after string, limit int) (found []ClientStatus, more bool) {
+// most. next is what others come after; "" if there are none.
+func (set *Set) Clients(prefix, after string, limit int) (found []ClientStatus, next string) {
 	names := newNames(prefix, after, limit+1)
 	for _, s := range set.all {
 		set.on(s, func() { s.connectedNames(names) })
-		set.walk(s, func() int { return len(s.boxList) }, func(i int) {
+		set.walk(s, func() int { return len(s.boxList) }, func(i int) int {
 			if i < len(s.boxList) && s.boxList[i].count > 0 {
 				names.add(s.boxList[i].name)
 			}
+			return 1
 		})
 	}
-	all := names.sorted()
-	if more = len(all) > limit; more {
-		all = all[:limit]
-	}
+	all, next := names.page(limit)
 	found = make([]ClientStatus, 0, len(all))
 	of := make([][]string, len(set.all))
 	for _, name := range all {
@@ -74,7 +72,7 @@ func (set *Set) Clients(prefix, after string, limit int) (found []ClientStatus, 
 			found = append(found, st)
 		}
 	}
-	return found, more
+	return found, next
 }
 
 // connectedNames adds the connected clients to names.

@@ -32,21 +32,62 @@ func TestClientsAreListedByPagesInTheOrderOfTheirIDs(t *testing.T) {
 	g.connect("other")
 	g.await(8)
 	g.answers(publication(t, "api", `{"type":0,"to":["away-1","away-2"],"data":"x"}`))
-	f := func(prefix, after string, limit int, want string, wantMore bool) {
+	f := func(prefix, after string, limit int, want, wantNext string) {
 		t.Helper()
-		got, more := g.Clients(prefix, after, limit)
-		if ids(got) != want || more != wantMore {
-			t.Errorf("%q after %q: got %s, %v, want %s, %v", prefix, after, ids(got), more, want, wantMore)
+		got, next := g.Clients(prefix, after, limit)
+		if ids(got) != want || next != wantNext {
+			t.Errorf("%q after %q: got %s, %q, want %s, %q", prefix, after, ids(got), next, want, wantNext)
 		}
 	}
-	f("", "", 100, "away-1 away-2 "+strings.Join(connected, " ")+" other", false)
-	f("", "", 3, "away-1 away-2 desk-0", true)
-	f("", "desk-0", 2, "desk-1 desk-2", true)
-	f("desk-", "", 7, strings.Join(connected, " "), false)
-	f("desk-", "desk-4", 7, "desk-5 desk-6", false)
-	f("desk-", "zzz", 7, "", false)
-	f("nobody", "", 7, "", false)
-	f("", "desk-6", 100, "other", false)
+	f("", "", 100, "away-1 away-2 "+strings.Join(connected, " ")+" other", "")
+	f("", "", 3, "away-1 away-2 desk-0", "desk-0")
+	f("", "desk-0", 2, "desk-1 desk-2", "desk-2")
+	f("desk-", "", 7, strings.Join(connected, " "), "")
+	f("desk-", "desk-4", 7, "desk-5 desk-6", "")
+	f("desk-", "zzz", 7, "", "")
+	f("nobody", "", 7, "", "")
+	f("", "desk-6", 100, "other", "")
+}
+
+func TestAPageEndsWhereTheNextBegins(t *testing.T) {
+	f := func(limit int, want, wantNext string) {
+		t.Helper()
+		n := newNames("", "", limit+1)
+		for _, name := range []string{"c", "a", "b", "a"} {
+			n.add(name)
+		}
+		if all, next := n.page(limit); strings.Join(all, " ") != want || next != wantNext {
+			t.Errorf("%d: got %q, %q, want %q, %q", limit, all, next, want, wantNext)
+		}
+	}
+	f(1, "a", "a")
+	f(2, "a b", "b")
+	f(3, "a b c", "")
+	f(4, "a b c", "")
+}
+
+func TestALongWalkLetsTheShardDoOtherThings(t *testing.T) {
+	g := start(t, transports[1], options(), &hooks{})
+	s := g.all[0]
+	f := func(cost, most int) {
+		t.Helper()
+		at := map[uint32]int{} // how many things in a turn
+		g.walk(s, func() int { return 10 }, func(int) int { at[s.turn]++; return cost })
+		total := 0
+		for _, n := range at {
+			total += n
+			if n > most {
+				t.Errorf("of a cost of %d it looked at %d at once, want %d", cost, n, most)
+			}
+		}
+		if total != 10 {
+			t.Errorf("it looked at %d", total)
+		}
+	}
+	f(1, 10)
+	f(walkStep/2, 2)
+	f(walkStep, 1)
+	f(2*walkStep, 1)
 }
 
 func TestAClientIsShownWithItsGroupsAndWhatWaits(t *testing.T) {
@@ -103,8 +144,8 @@ func TestAnOperatorChangesGroupsAlsoOfThoseWhoAreAway(t *testing.T) {
 	}
 	f := func(want ...GroupStatus) {
 		t.Helper()
-		got, more := g.Groups("room", "", 10)
-		if !slices.Equal(got, want) || more {
+		got, next := g.Groups("room", "", 10)
+		if !slices.Equal(got, want) || next != "" {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
@@ -132,8 +173,8 @@ func TestAnOperatorChangesGroupsAlsoOfThoseWhoAreAway(t *testing.T) {
 	if err := g.Join("b", "one more"); !errors.Is(err, ErrGroups) {
 		t.Errorf("one more: %v", err)
 	}
-	if got, more := g.Groups("room", "room1", 2); !more || len(got) != 2 || got[0].Name != "room10" {
-		t.Errorf("a page: %+v, %v", got, more)
+	if got, next := g.Groups("room", "room1", 2); next != "room100" || len(got) != 2 || got[0].Name != "room10" {
+		t.Errorf("a page: %+v, %q", got, next)
 	}
 	for _, err := range []error{g.Join("nobody", "x"), g.Leave("nobody", "x"), g.Join("plain", "x")} {
 		if !errors.Is(err, ErrNotConnected) {
@@ -181,6 +222,52 @@ func TestWhatWaitsIsShownWithDataOnlyIfAskedFor(t *testing.T) {
 	if got := show(1, false); !strings.Contains(got, ":true:") {
 		t.Errorf("on the way: %s", got)
 	}
+}
+
+func TestWhatIsShownOfWhatWaitsIsBoundedInBytes(t *testing.T) {
+	st := newStore(t, transports[1])
+	st.opt.MaxMessage = pendingBytes
+	g := st.start()
+	big := strings.Repeat("x", pendingBytes/3)
+	var frames []string
+	for range 6 {
+		frames = append(frames, fmt.Sprintf(`{"type":0,"to":"b","data":%q}`, big))
+	}
+	g.answers(publication(t, "api", frames...))
+	f := func(limit int, data bool, want int) {
+		t.Helper()
+		all, n, err := g.Pending("b", limit, data)
+		if err != nil || n != len(frames) || len(all) != want {
+			t.Errorf("%d with data %v: %d of %d, %v, want %d", limit, data, len(all), n, err, want)
+		}
+	}
+	f(10, false, 6)
+	f(10, true, 3)
+	f(2, true, 2)
+}
+
+func TestWhatIsNotCommittedDoesNotWaitYet(t *testing.T) {
+	g := newStore(t, transports[1]).start()
+	g.answers(publication(t, "api", `{"type":0,"to":"b","data":1}`, `{"type":0,"to":"b","data":2}`))
+	s := g.owner("b")
+	loose := func(by int32) {
+		g.on(s, func() {
+			b := s.boxes["b"]
+			s.entries.At(b.low.last).flags ^= entryLoose
+			b.loose += by
+		})
+	}
+	f := func(want int) {
+		t.Helper()
+		if all, n, err := g.Pending("b", 10, true); len(all) != want || n != want || err != nil {
+			t.Errorf("got %d of %d, %v, want %d", len(all), n, err, want)
+		}
+	}
+	f(2)
+	loose(+1)
+	f(1)
+	loose(-1)
+	f(2)
 }
 
 func TestWhatWaitsOnTheDiskAloneIsReadFromThere(t *testing.T) {

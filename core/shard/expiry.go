@@ -67,7 +67,7 @@ func (s *Shard) newToken(c *session, f *wire.Frame) {
 		return
 	}
 	a := &application{
-		shard: s, slot: c.slot, serial: c.serial, id: bytes.Clone(f.ID),
+		shard: s, slot: c.slot, serial: c.serial, id: bytes.Clone(f.ID), grant: new(core.Grant),
 		handshake: core.Handshake{
 			ClientID: strings.Clone(c.ID), Remote: c.Remote,
 			Token: string(wire.Unquote(nil, f.Token)), Now: time.UnixMilli(s.unixMillis),
@@ -92,7 +92,7 @@ func (s *Shard) renewed(a *application) {
 		s.sendError(c, a.id, code, text)
 		return
 	}
-	c.Grant, c.warned = &a.grant, false
+	c.Grant, c.warned = a.grant, false
 	s.text = wire.AppendExpires(s.text[:0], a.id, a.grant.Expires)
 	s.send(c, s.text)
 	s.schedule(c)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stratix-gateway/stratix/core"
 )
@@ -132,6 +134,26 @@ func TestANewTokenGoesOnWithoutAGap(t *testing.T) {
 	a.want(fmt.Sprintf(`{"type":10,"expires":%d}`, begins+7_200_000))
 	r.pass(time.Minute)
 	a.want("close 4401")
+}
+
+func TestATokenThatWasTakenIsNotKept(t *testing.T) {
+	var asked weak.Pointer[core.Handshake]
+	r := renewing(t, func(h *core.Handshake, g *core.Grant) error {
+		asked = weak.Make(h)
+		g.Expires = begins + 7_200_000
+		return nil
+	}, &hooks{})
+	a := r.connectWith(Client{ID: "a", Grant: lasting(time.Hour)})
+	a.send(`{"type":10,"token":"secret"}`)
+	r.settle()
+	a.want(fmt.Sprintf(`{"type":10,"expires":%d}`, begins+7_200_000))
+	for range 3 {
+		runtime.GC()
+	}
+	if asked.Value() != nil {
+		t.Error("the session keeps the token alive")
+	}
+	runtime.KeepAlive(r)
 }
 
 func TestABadTokenChangesNothing(t *testing.T) {

@@ -8,28 +8,30 @@ type GroupStatus struct {
 }
 
 // Groups returns the groups whose names begin with prefix and come after another,
-// in their order; limit at the most. more says that there are others.
-func (set *Set) Groups(prefix, after string, limit int) (found []GroupStatus, more bool) {
+// in their order; limit at the most. next is what others come after; "" if there
+// are none.
+func (set *Set) Groups(prefix, after string, limit int) (found []GroupStatus, next string) {
 	names := newNames(prefix, after, limit+1)
 	for _, s := range set.all {
-		set.walk(s, func() int { return len(s.sessions.chunks) * slabChunk }, func(i int) {
-			for _, m := range s.sessions.at(uint32(i)).groups {
+		set.walk(s, func() int { return len(s.sessions.chunks) * slabChunk }, func(i int) int {
+			in := s.sessions.at(uint32(i)).groups
+			for _, m := range in {
 				names.add(m.group.name)
 			}
+			return 1 + len(in)
 		})
-		set.walk(s, func() int { return len(s.boxList) }, func(i int) {
+		set.walk(s, func() int { return len(s.boxList) }, func(i int) int {
 			if i >= len(s.boxList) {
-				return
+				return 1
 			}
-			for _, a := range s.boxList[i].groups {
+			in := s.boxList[i].groups
+			for _, a := range in {
 				names.add(a.group.name)
 			}
+			return 1 + len(in)
 		})
 	}
-	all := names.sorted()
-	if more = len(all) > limit; more {
-		all = all[:limit]
-	}
+	all, next := names.page(limit)
 	found = make([]GroupStatus, len(all))
 	for _, s := range set.all {
 		set.on(s, func() {
@@ -48,5 +50,5 @@ func (set *Set) Groups(prefix, after string, limit int) (found []GroupStatus, mo
 			kept = append(kept, g)
 		}
 	}
-	return kept, more
+	return kept, next
 }

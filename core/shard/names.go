@@ -10,19 +10,19 @@ import (
 const walkStep = 4 << 10
 
 // walk calls f on a shard's goroutine with every index below count, from the last
-// to the first, a part of them at a time. What takes the last place in a list
-// when something is removed is looked at twice then, and never missed.
-func (set *Set) walk(s *Shard, count func() int, f func(i int)) {
+// to the first, a part of them at a time; f returns how many things it has looked
+// at. What takes the last place in a list when something is removed is looked at
+// twice then, and never missed.
+func (set *Set) walk(s *Shard, count func() int, f func(i int) int) {
 	at := -1
 	ok := set.on(s, func() { at = count() })
 	for ok && at > 0 {
-		low := max(0, at-walkStep)
 		ok = set.on(s, func() {
-			for i := at - 1; i >= low; i-- {
-				f(i)
+			for seen := 0; at > 0 && seen < walkStep; {
+				at--
+				seen += f(at)
 			}
 		})
-		at = low
 	}
 }
 
@@ -60,4 +60,11 @@ func (n *names) add(name string) bool {
 	return true
 }
 
-func (n *names) sorted() []string { return n.all }
+// page returns the first of the names, limit at the most, and the last of these
+// if there are others behind it: also where nothing more is known of it by then.
+func (n *names) page(limit int) (all []string, next string) {
+	if len(n.all) <= limit {
+		return n.all, ""
+	}
+	return n.all[:limit], n.all[limit-1]
+}

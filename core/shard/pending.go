@@ -25,8 +25,13 @@ type PendingMessage struct {
 	gone bool
 }
 
+// pendingBytes bounds the messages that are shown with their data: they are copied
+// in one turn. The last one may be past it.
+const pendingBytes = 4 << 20
+
 // Pending returns the first messages that wait for a client, the most urgent
-// first, limit at the most, and with data what is in them. count is how many wait.
+// first, limit at the most, and with data what is in them, as far as pendingBytes
+// go. count is how many wait.
 func (set *Set) Pending(id string, limit int, data bool) (all []PendingMessage, count int, err error) {
 	var now int64
 	all = []PendingMessage{}
@@ -38,12 +43,19 @@ func (set *Set) Pending(id string, limit int, data bool) (all []PendingMessage, 
 			}
 			return nil
 		}
-		now, count = s.unixMillis, int(b.count)
+		now, count = s.unixMillis, int(b.count)-int(b.loose)
+		size := 0
 		b.lanes(func(l *lane) {
 			on := true
-			for i := l.first; i != 0 && len(all) < limit; i = s.entries.At(i).next {
+			for i := l.first; i != 0 && len(all) < limit && size < pendingBytes; i = s.entries.At(i).next {
 				on = on && i != l.next
+				if s.entries.At(i).flags&entryLoose != 0 {
+					continue // it may still be refused
+				}
 				all = append(all, s.pendingMessage(b, s.entries.At(i), on, data))
+				if data {
+					size += all[len(all)-1].Size
+				}
 			}
 		})
 		return nil

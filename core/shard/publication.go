@@ -114,8 +114,8 @@ func (t *publications) find(slot, serial uint32) (*Publication, int) {
 }
 
 // Publish runs p through the shard that owns its sender's ClientID, and returns
-// when all answers are final or ctx ends: then some may be missing, or say less
-// than they would have later.
+// when all answers are final, or ctx or the shards end: then some may be missing,
+// or say less than they would have later. After an error nothing of it was begun.
 func (set *Set) Publish(ctx context.Context, p *Publication) error {
 	s := set.owner(p.From.ID)
 	n := int32(len(p.Messages))
@@ -129,13 +129,9 @@ func (set *Set) Publish(ctx context.Context, p *Publication) error {
 	}
 	select {
 	case <-p.done:
-		return nil
 	case <-set.stop:
-		return ErrEnded
 	case <-ctx.Done():
-	}
-	if !set.on(s, func() { s.abandonPublication(p) }) {
-		return ErrEnded
+		set.on(s, func() { s.abandonPublication(p) })
 	}
 	return nil
 }

@@ -155,6 +155,23 @@ func TestWhoWaitsNoLongerForAHeldMessageLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+func TestTheEndOfTheShardsIsNoAnswerToWhatWasBegun(t *testing.T) {
+	h := &holder{}
+	g := start(t, transports[1], options(), &hooks{}, h)
+	p := publication(t, "api", `{"type":0,"to":"b","data":"x"}`, `{"type":0,"to":"b","data":"hold"}`, `{"type":0,"to":"b","data":"x"}`)
+	var done sync.WaitGroup
+	var err error
+	done.Go(func() { err = g.Publish(t.Context(), p) })
+	h.wait(1)
+	g.Settle() // the first message goes to the shard of b
+	g.Settle() // and its answer comes back
+	g.close()
+	done.Wait()
+	if got := p.Messages[0].Answer.String() + p.Messages[1].Answer.String() + p.Messages[2].Answer.String(); err != nil || got != "offline" {
+		t.Errorf("got %v and answers %q", err, got)
+	}
+}
+
 func TestTooManyPublishedMessagesAtOnceAreRefused(t *testing.T) {
 	g := start(t, transports[1], options(), &hooks{})
 	p := &Publication{From: core.Session{ID: "api"}, Messages: make([]Published, maxPublished+1)}

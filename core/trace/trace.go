@@ -72,6 +72,17 @@ type Trace struct {
 	Late         *Late    `json:"late,omitempty"`
 }
 
+// Conceal takes the previews of data out of t.
+func (t *Trace) Conceal() {
+	t.Data = ""
+	for i := range t.Stages {
+		for j := range t.Stages[i].Changes {
+			c := &t.Stages[i].Changes[j]
+			c.Before, c.After = "", ""
+		}
+	}
+}
+
 // Stage is what one stage of the pipeline did.
 type Stage struct {
 	Stage        string   `json:"stage"`

@@ -189,3 +189,15 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestAConcealedTraceShowsNoData(t *testing.T) {
+	var tr Trace
+	if !Read(AppendDecision(nil, &Decision{Preview: 100}, message()), &tr) {
+		t.Fatal("cannot be read")
+	}
+	tr.Conceal()
+	b, err := json.Marshal(&tr)
+	if err != nil || strings.Contains(string(b), `"before"`) || strings.Contains(string(b), `"data":`) || !strings.Contains(string(b), `"keys":"+b -a"`) {
+		t.Errorf("got %s, %v", b, err)
+	}
+}

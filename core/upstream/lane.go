@@ -23,6 +23,7 @@ type lane struct {
 	// The worker's: what it has taken, oldest first, and what it is posting.
 	first, last *core.Post
 	waiting     int
+	most        int // posts of the next batch; see halve
 	batch       []*core.Post
 	back        []returns
 }
@@ -119,9 +120,9 @@ func (l *lane) gather() bool {
 			return false
 		}
 	}
-	if l.waiting < s.Batch && s.Linger > 0 {
+	if l.waiting < l.most && s.Linger > 0 {
 		timer := time.NewTimer(s.Linger)
-		for l.waiting < s.Batch && l.sleep(s.Batch-l.waiting, timer.C, l.up.hurry) {
+		for l.waiting < l.most && l.sleep(l.most-l.waiting, timer.C, l.up.hurry) {
 			l.take()
 		}
 		timer.Stop()
@@ -138,7 +139,7 @@ func (l *lane) gather() bool {
 func (l *lane) cut() {
 	l.batch = l.batch[:0]
 	size := 0
-	for l.first != nil && len(l.batch) < l.up.settings.Batch {
+	for l.first != nil && len(l.batch) < l.most {
 		p := l.first
 		if size += len(p.Body) + 1; size > maxPost && len(l.batch) > 0 {
 			break
@@ -152,6 +153,25 @@ func (l *lane) cut() {
 		l.last = nil
 	}
 }
+
+// halve puts the batch back in front of what waits, and makes the next one half as
+// large: something in it is not wanted, and the others are not to be lost for that.
+func (l *lane) halve() {
+	l.most = (len(l.batch) + 1) / 2
+	l.waiting += len(l.batch)
+	if l.first == nil {
+		l.last = l.batch[len(l.batch)-1]
+	}
+	for i := len(l.batch) - 1; i >= 0; i-- {
+		l.batch[i].Next = l.first
+		l.first = l.batch[i]
+	}
+	clear(l.batch)
+	l.batch = l.batch[:0]
+}
+
+// grow makes the next batch larger again after one that was wanted.
+func (l *lane) grow() { l.most = min(2*l.most, l.up.settings.Batch) }
 
 // settle puts a post that is done among those that go back.
 func (l *lane) settle(p *core.Post, outcome core.PostOutcome, reason string, tries int) {

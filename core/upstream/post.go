@@ -48,11 +48,12 @@ func (k kind) String() string {
 
 // answer is what an upstream said to one post.
 type answer struct {
-	kind   kind
-	reason string        // unless it is taken
-	after  time.Duration // for which nothing is to be posted
-	body   []byte        // of 2xx
-	bad    string        // why the body of 2xx is of no use
+	kind    kind
+	content bool          // it is rejected for what is in it: parts of it may be taken
+	reason  string        // unless it is taken
+	after   time.Duration // for which nothing is to be posted
+	body    []byte        // of 2xx
+	bad     string        // why the body of 2xx is of no use
 }
 
 // bodyOf is a JSON array of the posts.
@@ -138,7 +139,8 @@ func (u *Upstream) read(resp *http.Response) answer {
 	case code/100 == 3:
 		reason += ": redirects are not followed"
 	}
-	return answer{kind: rejected, reason: reason}
+	content := code == http.StatusBadRequest || code == http.StatusRequestEntityTooLarge || code == http.StatusUnprocessableEntity
+	return answer{kind: rejected, content: content, reason: reason}
 }
 
 // broken judges a request without a response. The error of net/http would show

@@ -8,7 +8,8 @@ import (
 	"github.com/stratix-gateway/stratix/core"
 )
 
-// send posts the batch until nothing of it is left to be tried.
+// send posts the batch until nothing of it is left to be tried, or it is to be
+// posted in parts.
 func (l *lane) send() {
 	u, s := l.up, &l.up.settings
 	var body []byte
@@ -41,7 +42,10 @@ func (l *lane) send() {
 		u.note(&a)
 		switch {
 		case a.kind == taken:
+			l.grow()
 			l.taken(&a, tries)
+		case a.content && len(l.batch) > 1:
+			l.halve()
 		case a.kind == rejected:
 			l.giveUp(core.PostLost, a.reason, tries)
 		}

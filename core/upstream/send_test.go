@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,6 +45,50 @@ func TestAPostThatFailsIsTriedAgainOrGivenUp(t *testing.T) {
 	f("timed out there", two, []int{408, 200}, "a delivered after 2")
 	f("throttled", two, []int{429, 200}, "a delivered after 2")
 	f("no retries", map[string]any{"retries": 0.0}, []int{500}, "a lost after 1: it answered 500 Internal Server Error")
+}
+
+func TestOneMessageThatIsNotWantedTakesNoOtherAlong(t *testing.T) {
+	f := func(code int, unwanted, want string, most int) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			var taken, lost []string
+			u := start(t, settings(t, map[string]any{"batch": 16.0, "linger": "10ms"}), func(r *http.Request) (*http.Response, error) {
+				ids := idsIn(r)
+				for _, id := range ids {
+					if slices.Contains(strings.Fields(unwanted), id) {
+						return says(code, "")
+					}
+				}
+				taken = append(taken, ids...)
+				return says(200, "")
+			})
+			o := newOwner()
+			for i := range 40 {
+				u.Offer(o.post("a", fmt.Sprint(i)))
+			}
+			for i, text := range o.wait(40) {
+				if strings.Contains(text, "lost") {
+					lost = append(lost, fmt.Sprint(i))
+				}
+			}
+			if !slices.IsSortedFunc(taken, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) }) {
+				t.Errorf("the order is %v", taken)
+			}
+			equal(t, fmt.Sprint(code, " ", unwanted), lost, strings.Fields(want)...)
+			if st := u.stats(); st.Queued != 0 || st.Bytes != 0 || len(taken)+len(lost) != 40 {
+				t.Errorf("%d taken and %d lost, %+v", len(taken), len(lost), st)
+			}
+			if got := u.lanes[0].most; got != most {
+				t.Errorf("%d %s: the next batch has %d, want %d", code, unwanted, got, most)
+			}
+		})
+	}
+	f(422, "", "", 16)
+	f(422, "0", "0", 16)
+	f(400, "5", "5", 16)
+	f(413, "15 16 17", "15 16 17", 16)
+	f(400, "39", "39", 2)                                    // nothing came behind it
+	f(404, "5", "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", 16) // it is not for what is in it
 }
 
 func TestRetriesWaitLongerEachTimeUpToABound(t *testing.T) {

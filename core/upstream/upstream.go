@@ -68,7 +68,7 @@ func newUpstream(d *Desc, key string, t *tally, log *slog.Logger, transport http
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for range s.Concurrency {
-		l := &lane{up: u, signal: make(chan struct{}, 1)}
+		l := &lane{up: u, signal: make(chan struct{}, 1), most: s.Batch}
 		u.lanes = append(u.lanes, l)
 		u.workers.Go(l.run)
 	}

@@ -46,7 +46,7 @@ test('a reload is asked for by POST and answers with the status, or with what is
   const reload = (method) => request(gateway.admin, { method, url: '/v1/reload' });
   const refused = await reload('GET');
   assert.equal(refused.status, 405);
-  assert.equal(refused.allow, 'POST');
+  assert.equal(refused.allow, 'OPTIONS, POST');
   const status = await reload('POST');
   assert.equal(status.status, 200);
   assert.deepEqual([status.body.scripts.last.trigger, status.body.scripts.last.result], ['api', 'unchanged']);
