@@ -16,7 +16,7 @@ import (
 // gated are the flags of a gateway as serve has them by default.
 func gated(c *serveCmd) {
 	c.Gate, c.ShadowMessages, c.ShadowErrors, c.RecordBytes = "shadow", 10_000, 0.01, 8<<20
-	c.RollbackWindow, c.RollbackErrors, c.RollbackInstructions = 30*time.Second, 0.05, 0.5
+	c.RollbackWindow, c.RollbackErrors, c.RollbackInstructions, c.RollbackClients = 30*time.Second, 0.05, 0.5, 3
 }
 
 // talkers keep sending until stop is called, which returns how many exchanges
@@ -175,6 +175,47 @@ func TestScriptsThatBeginToFailAreTakenBackWithinTwoSeconds(t *testing.T) {
 	}
 	if v := r.metric(`stratix_reloads_total{result="rolled_back"}`); v != "1" {
 		t.Errorf("stratix_reloads_total says %s", v)
+	}
+}
+
+func TestOneClientAloneDoesNotHaveASaveTakenBack(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": stampScript(1)}, gated)
+	var all []*wsClient
+	for i := range 3 {
+		c, err := dialWS(r.Addr().String(), fmt.Sprintf("c%d", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.conn.Close()
+		if _, err := exchange(c, 1); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	save(t, filepath.Join(r.scripts, "main.lua"), `
+pipeline { function(msg) if msg:get("data.n") > 1 then error("x") end end, stage.prefix { routes = { ["c"] = "sender" } } }`)
+	r.waitFor("the save to be live", func(st gateway.Status) bool { return st.Scripts.Generation == 2 })
+	fail := func(c *wsClient, times int) {
+		for n := range times {
+			if err := c.send(fmt.Sprintf(`{"type":0,"messageId":"x%d","data":{"n":2}}`, n)); err != nil {
+				t.Fatal(err)
+			}
+			if text, err := c.next(); err != nil || !strings.Contains(text, "script_error") {
+				t.Fatalf("it is told %s, %v", text, err)
+			}
+		}
+	}
+	fail(all[0], 20)
+	const warning = "for too few clients to be taken back"
+	r.waitFor("the log to say it", func(gateway.Status) bool { return strings.Contains(r.log.String(), warning) })
+	if st := r.status(); st.Scripts.Generation != 2 {
+		t.Fatalf("generation %d is live", st.Scripts.Generation)
+	}
+	fail(all[1], 1)
+	fail(all[2], 1)
+	r.waitFor("the save to be taken back", func(st gateway.Status) bool { return st.Scripts.Last.Result == "rolled_back" })
+	if n := strings.Count(r.log.String(), warning); n != 1 {
+		t.Errorf("the log says it %d times", n)
 	}
 }
 

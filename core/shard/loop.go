@@ -203,7 +203,9 @@ func (s *Shard) advance(now time.Time) {
 	}
 	if s.index == 0 && now.Sub(s.ticked) >= time.Second {
 		s.ticked = now
+		s.program.Toll.Ticks++
 		if err := s.program.Hooks.Tick(s.unixMillis); err != nil {
+			s.program.Toll.Missed++
 			s.count.HookErrors++
 		}
 	}

@@ -93,6 +93,7 @@ type Shard struct {
 	tracer       tracer
 	program      *core.Program
 	canary       canary
+	talkers      int // sessions with talks
 	recorder     traffic.Recorder
 	retiring     []*core.Program // not live any more, with messages still held
 	samples      *core.Samples   // where the scripts note what they do; nil while nobody asks
