@@ -87,6 +87,7 @@ var helpTexts = map[string]string{
 	"stratix_traces_skipped_total":                "Messages that came to nothing and left no trace, since there were too many.",
 	"stratix_traces_total":                        "Messages that left a trace.",
 	"stratix_undelivered_total":                   "Deliveries that failed: offline, overflow (no room, also in the queue of an upstream), storage (the log could not be written), drop_oldest (out of a full queue).",
+	"stratix_unrecorded_total":                    "Messages of floods that were left out of the recording for shadow runs and replays.",
 	"stratix_upgrades_refused_total":              "Handshakes that were refused, by reason.",
 	"stratix_upgrades_total":                      "Handshakes that made a connection.",
 	"stratix_upstream_bad_replies_total":          "Replies of an upstream with 2xx that could not be read.",

@@ -79,6 +79,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	gauge("stratix_trace_bytes", sum.TraceBytes)
 	counter("stratix_traces_total", sum.Traced)
 	counter("stratix_traces_skipped_total", sum.TracesSkipped)
+	counter("stratix_unrecorded_total", sum.Unrecorded)
 	gauge("stratix_tails", g.shards.Tails())
 	counter("stratix_tail_missed_total", sum.TailMissed)
 	counter("stratix_script_calls_total", sum.Script.Calls)

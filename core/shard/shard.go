@@ -94,7 +94,7 @@ type Shard struct {
 	program      *core.Program
 	canary       canary
 	talkers      int // sessions with talks
-	recorder     traffic.Recorder
+	recorder     *traffic.Recorder
 	retiring     []*core.Program // not live any more, with messages still held
 	samples      *core.Samples   // where the scripts note what they do; nil while nobody asks
 

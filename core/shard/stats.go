@@ -40,6 +40,7 @@ type Counts struct {
 	CommitsFailed                uint64
 	Evicted                      uint64                         // mailboxes forgotten for lack of room
 	Traced, TracesSkipped        uint64                         // messages that left a trace; that came to nothing and left none, being too many
+	Unrecorded                   uint64                         // messages of a flood that the recording left out
 	TailMissed                   uint64                         // entries that tails were too slow for
 	PagedIn                      uint64                         // letters read from the disk
 	Lapsed                       [len(record.Causes) + 1]uint64 // messages that will never be delivered, by cause
@@ -89,6 +90,7 @@ func (s *Shard) stats() Stats {
 		TurnTime:    s.turnTime,
 		TurnLengths: s.turnLengths,
 	}
+	st.Unrecorded = s.recorder.Skipped
 	for _, r := range []*trace.Ring{s.tracer.sampled, s.tracer.ended} {
 		k := r.Kept()
 		st.Traces += k.Traces
@@ -236,6 +238,7 @@ func (c *Counts) add(o *Counts) {
 	c.Traced += o.Traced
 	c.TracesSkipped += o.TracesSkipped
 	c.TailMissed += o.TailMissed
+	c.Unrecorded += o.Unrecorded
 	for i := range c.Lapsed {
 		c.Lapsed[i] += o.Lapsed[i]
 	}
