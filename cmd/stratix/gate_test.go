@@ -343,6 +343,38 @@ func TestACanaryIsForAShareOfTheClientsUntilItHasProvedItself(t *testing.T) {
 	}
 }
 
+func TestACanarysBoundsAreNobodysUntilItIsLiveForAll(t *testing.T) {
+	const routes, narrow = `pipeline { stage.ring {} }`, `pipeline { stage.ring { client_messages = 1 } }`
+	f := func(window time.Duration, wait func(gateway.Status) bool, want string) {
+		t.Helper()
+		r := runGateway(t, map[string]string{"main.lua": routes}, func(c *serveCmd) {
+			gated(c)
+			c.Canary, c.RollbackWindow = 1, window // all are in it, and it is a canary still
+		})
+		save(t, filepath.Join(r.scripts, "main.lua"), narrow)
+		r.waitFor("the save", wait)
+		c, err := dialWS(r.Addr().String(), "c1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.conn.Close()
+		var text string
+		for n := range 2 {
+			if err := c.send(fmt.Sprintf(`{"type":0,"messageId":"m%d","to":"away","data":1}`, n)); err != nil {
+				t.Fatal(err)
+			}
+			if text, err = c.next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !strings.Contains(text, want) {
+			t.Errorf("after %v the second message is told %s, want %s", window, text, want)
+		}
+	}
+	f(time.Hour, func(st gateway.Status) bool { return st.Scripts.Canary != nil }, `"queued"`)
+	f(50*time.Millisecond, func(st gateway.Status) bool { return st.Scripts.Generation == 2 }, `"overflow"`)
+}
+
 func TestWhatWasTakenBackIsNotServedAgainByAccident(t *testing.T) {
 	r := runGateway(t, map[string]string{"main.lua": stampScript(1)}, gated)
 	main := filepath.Join(r.scripts, "main.lua")

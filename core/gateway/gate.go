@@ -160,11 +160,11 @@ func (g *Gateway) load(p *passage, snap reload.Snapshot, previous *core.Generati
 	return gen, nil
 }
 
-// startStep starts the stages of what has come through the gate. The caller holds
-// sc.mu or is alone.
-func (g *Gateway) startStep(p *passage, gen *core.Generation) error {
+// startStep starts the stages of what has come through the gate; ctx is for the
+// stages. The caller holds sc.mu or is alone.
+func (g *Gateway) startStep(ctx context.Context, p *passage, gen *core.Generation) error {
 	p.step("start")
-	if err := startStages(gen); err != nil {
+	if err := startStages(ctx, gen); err != nil {
 		p.end("failed", "")
 		return err
 	}

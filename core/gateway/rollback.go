@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -53,7 +54,7 @@ func (g *Gateway) rollBack(to *past, why string) error {
 	p.Generation = sc.number.Add(1)
 	gen, err := g.load(p, snap, sc.live)
 	if err == nil {
-		err = g.startStep(p, gen)
+		err = g.startStep(context.Background(), p, gen)
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -127,15 +128,19 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string, gate Gate) error {
 	case live != sc.live: // its stages may have stopped
 		gen, err = g.load(p, snap, sc.live)
 	}
+	ctx, canary := context.Background(), g.opt.Canary > 0 && g.opt.RollbackWindow > 0
+	if canary {
+		ctx = core.ForCanary(ctx)
+	}
 	if err == nil {
-		err = g.startStep(p, gen)
+		err = g.startStep(ctx, p, gen)
 	}
 	if err != nil {
 		p.end("failed", "")
 		g.rejected(p, began, err)
 		return err
 	}
-	if g.opt.Canary > 0 && g.opt.RollbackWindow > 0 {
+	if canary {
 		g.beginCanary(gen, snap, p, began)
 		return nil
 	}

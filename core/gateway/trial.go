@@ -203,6 +203,9 @@ func (g *Gateway) promote(t *trial) {
 	p.step("swap")
 	g.shards.Swap(t.generation)
 	p.end("ok", "")
+	if err := govern(t.generation); err != nil {
+		g.log.Error("settings of the canary do not hold for all, though it is live", "generation", t.generation.Number, "error", err)
+	}
 	sc.candidate = nil
 	sc.record.Lock()
 	sc.canary = nil
