@@ -27,7 +27,7 @@ type scripts struct {
 	rollbacks int             // that operators asked for
 	first     reload.Snapshot // of the folder, as it was at the start
 	closed    bool            // nothing goes live any more
-	retired   sync.WaitGroup  // generations whose stages are still to be stopped
+	retired   sync.WaitGroup  // generations whose stages are still to be stopped, and what is still to be kept of them
 
 	number atomic.Uint32 // of the last attempt to build a generation
 	past   *history
@@ -229,7 +229,6 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 		g.log.Warn("scripts have no on_policy hook: every client may send to every other and join every group",
 			"script", filepath.Join(g.dir, reload.Main))
 	}
-	if err := sc.past.wentLive(snap, gen.Number); err != nil {
-		g.log.Error("the generation was not kept on disk: a restart with broken scripts could not boot it", "error", err)
-	}
+	sc.past.wentLive(snap, gen.Number)
+	g.keepHistory("the generation was not kept on disk: a restart with broken scripts could not boot it")
 }
