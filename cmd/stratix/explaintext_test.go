@@ -96,11 +96,15 @@ func TestWhatClientsSendDoesNotDriveATerminal(t *testing.T) {
 	f("replay", replayLine(&traffic.Input{From: "c", ID: []byte(`"a\u001b[2J\nb\u009b"`)}, &rehearse.Decision{Verdict: core.Drop, Reason: evil}))
 	var st gateway.Status
 	st.Scripts.Last.Problems = []string{evil}
+	st.Kept.Full, st.Kept.FullClients = 2, []string{evil}
 	page.Reset()
 	if err := writeStatus(&page, &st, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	f("status", page.String())
+	if text := page.String(); !strings.Contains(text, "FULL for 2 of them") || !strings.Contains(text, ", ...") {
+		t.Errorf("it does not say who is full: %s", text)
+	}
 	r := shadow.Report{Changes: []shadow.Change{{Before: "x", After: "y", Client: "c", ID: evil}}, Problems: []string{evil}}
 	f("diff", strings.Join(diffLines(&r), "|"))
 }

@@ -48,6 +48,7 @@ var helpTexts = map[string]string{
 	"stratix_loop_turns_total":                    "Turns of event loops.",
 	"stratix_mailboxes":                           "ClientIDs that something is kept for, if only a numbering.",
 	"stratix_mailboxes_evicted_total":             "ClientIDs that were forgotten for lack of room (--max-sessions).",
+	"stratix_mailboxes_full":                      "ClientIDs for which as much is kept as stage.ring allows for one client.",
 	"stratix_message_bytes_total":                 "Bytes of messages, in and out, without framing.",
 	"stratix_messages_total":                      "Messages from clients and to clients.",
 	"stratix_panics_total":                        "Panics in stages, each of which failed one message.",

@@ -159,6 +159,7 @@ func (p *page) stages(stages map[string]core.Tally) {
 func (p *page) kept(sum *shard.Stats) {
 	p.gauge("stratix_pending_messages", float64(sum.Pending))
 	p.gauge("stratix_pending_bytes", float64(sum.RingBytes))
+	p.gauge("stratix_mailboxes_full", float64(sum.Full.Clients))
 	p.gauge("stratix_pending_oldest_seconds", sum.Oldest.Seconds())
 	p.gauge("stratix_mailboxes", float64(sum.Mailboxes))
 	p.counter("stratix_mailboxes_evicted_total", sum.Evicted)

@@ -63,6 +63,7 @@ type Stats struct {
 	Traces      int           // kept now
 	TraceBytes  int           // that they take
 	Oldest      time.Duration // how long the oldest has waited; up to a few seconds old
+	Full        Full          // the same
 	Generation  uint32
 	Stages      map[string]core.Tally // by metric label, over all generations
 	Script      core.ScriptTally      // over all generations
@@ -83,6 +84,7 @@ func (s *Shard) stats() Stats {
 		Pending:     int(s.bounds.used),
 		RingBytes:   s.arena.InUse(),
 		Oldest:      s.oldestAge(),
+		Full:        s.sweep.last,
 		Generation:  s.program.Generation,
 		Stages:      map[string]core.Tally{},
 		Told:        maps.Clone(s.told),
@@ -134,6 +136,7 @@ func (st *Stats) Add(other *Stats) {
 	st.Traces += other.Traces
 	st.TraceBytes += other.TraceBytes
 	st.Oldest = max(st.Oldest, other.Oldest)
+	st.Full.add(&other.Full)
 	st.Generation = max(st.Generation, other.Generation)
 	for code, n := range other.Told {
 		if st.Told == nil {
