@@ -1,7 +1,5 @@
 package core
 
-import "math/bits"
-
 // Program is one shard's share of a generation.
 type Program struct {
 	Generation uint32
@@ -30,55 +28,6 @@ func (p *Program) Upstream(name string) *Upstream {
 		}
 	}
 	return nil
-}
-
-// Toll is what the messages of one shard and generation cost it.
-type Toll struct {
-	Messages uint64 // that it has decided on
-	Failed   uint64 // of these: a stage failed
-	Errors   uint64 // calls of Lua functions that failed, hooks included ...
-	Calls    uint64 // ... and how many there were
-	Connects uint64 // of on_connect
-	Unmet    uint64 // of these: it failed
-	// Weights counts the messages by their Lua instructions: Weights[i] took less
-	// than 2^i, and at least half of that.
-	Weights [weights]uint64
-}
-
-const weights = 28
-
-// Count counts a message that was decided on.
-func (t *Toll) Count(instructions int, failed bool) {
-	t.Messages++
-	if failed {
-		t.Failed++
-	}
-	t.Weights[min(bits.Len32(uint32(instructions)), weights-1)]++
-}
-
-// Add adds the toll of another shard.
-func (t *Toll) Add(o *Toll) {
-	t.Messages += o.Messages
-	t.Failed += o.Failed
-	t.Errors += o.Errors
-	t.Calls += o.Calls
-	t.Connects += o.Connects
-	t.Unmet += o.Unmet
-	for i, n := range o.Weights {
-		t.Weights[i] += n
-	}
-}
-
-// P99 is about how many instructions all but one in a hundred stay below: a power
-// of two, or 0 for no message.
-func (t *Toll) P99() int {
-	above := uint64(0)
-	for i := weights - 1; i >= 0; i-- {
-		if above += t.Weights[i]; above*100 > t.Messages {
-			return 1 << i
-		}
-	}
-	return 0
 }
 
 // ScriptTally counts the calls of Lua functions of one shard and generation.

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/stratix-gateway/stratix/core/gateway"
 )
 
 // adminFlag is the flag of every command that asks a running gateway.
@@ -107,6 +109,22 @@ func (a adminFlag) decode(resp *http.Response, into any) error {
 		return fmt.Errorf("the answer of %s to %s cannot be read: %w", a.Admin, resp.Request.URL.Path, err)
 	}
 	return nil
+}
+
+// change asks the gateway to change its scripts, and returns how it is then. What it
+// refuses with the given status is an error that begins with refused.
+func (a adminFlag) change(ctx context.Context, path string, query url.Values, status int, refused string) (*gateway.Status, error) {
+	resp, err := a.post(ctx, path, query, nil)
+	var no *adminError
+	if errors.As(err, &no) && no.Status == status {
+		return nil, fmt.Errorf("%s%w", refused, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	st := &gateway.Status{}
+	return st, a.decode(resp, st)
 }
 
 // explain says what to do where no answer came.

@@ -191,7 +191,15 @@ func toldText(t *trace.Trace) string {
 		text = "nothing (it had left, or gave no messageId); it would have been " + text
 	}
 	text += fmt.Sprintf(", after %s;", a.Time.Sub(t.Time).Round(time.Millisecond))
-	return text + fmt.Sprintf(" delivered %d, queued %d, offline %d, refused %d", a.Delivered, a.Queued, a.Offline, a.Refused)
+	text += fmt.Sprintf(" delivered %d, queued %d, offline %d, refused %d", a.Delivered, a.Queued, a.Offline, a.Refused)
+	switch all := a.Delivered + a.Queued + a.Offline + a.Refused; {
+	case a.Repeats == 0:
+	case a.Repeats == all:
+		text += "; a repeat: nobody was given it again, and this is what has become of the first"
+	default:
+		text += fmt.Sprintf("; a repeat for %d of these: they were not given it again, and for them this is what has become of the first", a.Repeats)
+	}
+	return text
 }
 
 func lateText(t *trace.Trace, l *trace.Late) string {

@@ -62,6 +62,19 @@ func TestATailIsPrintedLineByLine(t *testing.T) {
 	f(tailCmd{}, "nonsense\n", "", "", "cannot be read")
 }
 
+func TestARepeatIsSaidToBeOne(t *testing.T) {
+	f := func(a trace.Answer, want string) {
+		t.Helper()
+		a.Told, a.Stored, a.Status = true, "disk", "queued"
+		if got := toldText(&trace.Trace{Verdict: trace.Accepted, Answer: &a}); !strings.HasSuffix(got, want) {
+			t.Errorf("got %q, want %q at the end", got, want)
+		}
+	}
+	f(trace.Answer{Queued: 1}, "refused 0")
+	f(trace.Answer{Queued: 1, Repeats: 1}, "refused 0; a repeat: nobody was given it again, and this is what has become of the first")
+	f(trace.Answer{Queued: 1, Delivered: 2, Repeats: 2}, "a repeat for 2 of these: they were not given it again, and for them this is what has become of the first")
+}
+
 func TestAStageIsOneLine(t *testing.T) {
 	f := func(s trace.Stage, timed bool, want string) {
 		t.Helper()
@@ -96,11 +109,15 @@ func TestWhatClientsSendDoesNotDriveATerminal(t *testing.T) {
 	f("replay", replayLine(&traffic.Input{From: "c", ID: []byte(`"a\u001b[2J\nb\u009b"`)}, &rehearse.Decision{Verdict: core.Drop, Reason: evil}))
 	var st gateway.Status
 	st.Scripts.Last.Problems = []string{evil}
+	st.Kept.Full, st.Kept.FullClients = 2, []string{evil}
 	page.Reset()
 	if err := writeStatus(&page, &st, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	f("status", page.String())
+	if text := page.String(); !strings.Contains(text, "FULL for 2 of them") || !strings.Contains(text, ", ...") {
+		t.Errorf("it does not say who is full: %s", text)
+	}
 	r := shadow.Report{Changes: []shadow.Change{{Before: "x", After: "y", Client: "c", ID: evil}}, Problems: []string{evil}}
 	f("diff", strings.Join(diffLines(&r), "|"))
 }

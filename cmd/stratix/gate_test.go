@@ -16,7 +16,7 @@ import (
 // gated are the flags of a gateway as serve has them by default.
 func gated(c *serveCmd) {
 	c.Gate, c.ShadowMessages, c.ShadowErrors, c.RecordBytes = "shadow", 10_000, 0.01, 8<<20
-	c.RollbackWindow, c.RollbackErrors, c.RollbackInstructions = 30*time.Second, 0.05, 0.5
+	c.RollbackWindow, c.RollbackErrors, c.RollbackInstructions, c.RollbackClients = 30*time.Second, 0.05, 0.5, 3
 }
 
 // talkers keep sending until stop is called, which returns how many exchanges
@@ -178,6 +178,47 @@ func TestScriptsThatBeginToFailAreTakenBackWithinTwoSeconds(t *testing.T) {
 	}
 }
 
+func TestOneClientAloneDoesNotHaveASaveTakenBack(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": stampScript(1)}, gated)
+	var all []*wsClient
+	for i := range 3 {
+		c, err := dialWS(r.Addr().String(), fmt.Sprintf("c%d", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.conn.Close()
+		if _, err := exchange(c, 1); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	save(t, filepath.Join(r.scripts, "main.lua"), `
+pipeline { function(msg) if msg:get("data.n") > 1 then error("x") end end, stage.prefix { routes = { ["c"] = "sender" } } }`)
+	r.waitFor("the save to be live", func(st gateway.Status) bool { return st.Scripts.Generation == 2 })
+	fail := func(c *wsClient, times int) {
+		for n := range times {
+			if err := c.send(fmt.Sprintf(`{"type":0,"messageId":"x%d","data":{"n":2}}`, n)); err != nil {
+				t.Fatal(err)
+			}
+			if text, err := c.next(); err != nil || !strings.Contains(text, "script_error") {
+				t.Fatalf("it is told %s, %v", text, err)
+			}
+		}
+	}
+	fail(all[0], 20)
+	const warning = "for too few clients to be taken back"
+	r.waitFor("the log to say it", func(gateway.Status) bool { return strings.Contains(r.log.String(), warning) })
+	if st := r.status(); st.Scripts.Generation != 2 {
+		t.Fatalf("generation %d is live", st.Scripts.Generation)
+	}
+	fail(all[1], 1)
+	fail(all[2], 1)
+	r.waitFor("the save to be taken back", func(st gateway.Status) bool { return st.Scripts.Last.Result == "rolled_back" })
+	if n := strings.Count(r.log.String(), warning); n != 1 {
+		t.Errorf("the log says it %d times", n)
+	}
+}
+
 func TestARestartDoesNotServeWhatWasTakenBack(t *testing.T) {
 	data, dir := t.TempDir(), t.TempDir()
 	here := func(c *serveCmd) {
@@ -300,6 +341,38 @@ func TestACanaryIsForAShareOfTheClientsUntilItHasProvedItself(t *testing.T) {
 	if saves := through(); saves[2] != clients {
 		t.Errorf("after it the clients go through %v", saves)
 	}
+}
+
+func TestACanarysBoundsAreNobodysUntilItIsLiveForAll(t *testing.T) {
+	const routes, narrow = `pipeline { stage.ring {} }`, `pipeline { stage.ring { client_messages = 1 } }`
+	f := func(window time.Duration, wait func(gateway.Status) bool, want string) {
+		t.Helper()
+		r := runGateway(t, map[string]string{"main.lua": routes}, func(c *serveCmd) {
+			gated(c)
+			c.Canary, c.RollbackWindow = 1, window // all are in it, and it is a canary still
+		})
+		save(t, filepath.Join(r.scripts, "main.lua"), narrow)
+		r.waitFor("the save", wait)
+		c, err := dialWS(r.Addr().String(), "c1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.conn.Close()
+		var text string
+		for n := range 2 {
+			if err := c.send(fmt.Sprintf(`{"type":0,"messageId":"m%d","to":"away","data":1}`, n)); err != nil {
+				t.Fatal(err)
+			}
+			if text, err = c.next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !strings.Contains(text, want) {
+			t.Errorf("after %v the second message is told %s, want %s", window, text, want)
+		}
+	}
+	f(time.Hour, func(st gateway.Status) bool { return st.Scripts.Canary != nil }, `"queued"`)
+	f(50*time.Millisecond, func(st gateway.Status) bool { return st.Scripts.Generation == 2 }, `"overflow"`)
 }
 
 func TestWhatWasTakenBackIsNotServedAgainByAccident(t *testing.T) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -68,17 +67,8 @@ func (c *rollbackCmd) Run() error {
 	if c.To != "" {
 		query.Set("to", c.To)
 	}
-	resp, err := c.post(ctx, "/v1/rollback", query, nil)
-	var refused *adminError
-	if errors.As(err, &refused) && refused.Status == http.StatusConflict {
-		return fmt.Errorf("nothing was taken back: %w", err)
-	}
+	st, err := c.change(ctx, "/v1/rollback", query, http.StatusConflict, "nothing was taken back: ")
 	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	var st gateway.Status
-	if err := c.decode(resp, &st); err != nil {
 		return err
 	}
 	fmt.Printf("generation %d is live, hash %s: mend the folder and save\n", st.Scripts.Generation, st.Scripts.Hash)

@@ -171,8 +171,13 @@ func (found *findings) print(out io.Writer, needed uint32) {
 			d.File, d.Offset, d.Reason, d.Length)
 	}
 	if len(found.flaws) == 0 {
-		fmt.Fprintf(out, "ok: %d records in %d segments, %d bytes\n", found.report.Records, found.report.Segments, found.report.Bytes)
+		fmt.Fprintf(out, "ok: %d records in %d segments, %d bytes\n", found.report.Records, found.report.Segments, found.bytes())
 	}
+}
+
+// bytes is how many there are, as stratix log list says it.
+func (found *findings) bytes() int64 {
+	return found.report.Bytes + headerBytes*int64(found.report.Segments)
 }
 
 func (f *flaw) print(out io.Writer, needed uint32) {

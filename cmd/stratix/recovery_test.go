@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -41,6 +42,38 @@ func (f heldFile) ReadAt(b []byte, off int64) (int, error) {
 }
 
 const keeping = `pipeline { stage.disk {}, stage.ring {} }`
+
+func TestListAndVerifyCountTheSameBytes(t *testing.T) {
+	data := t.TempDir()
+	for life := range 3 {
+		r := runGateway(t, map[string]string{"main.lua": strings.Replace(keeping, "disk {}", `disk { segment = "1MiB" }`, 1)}, func(c *serveCmd) { c.Data = data })
+		a, err := dialWS(r.Addr().String(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 20 {
+			if err := a.send(fmt.Sprintf(`{"type":0,"messageId":"m%d-%d","to":"b","data":%q}`, life, n, strings.Repeat("x", 60_000))); err != nil {
+				t.Fatal(err)
+			}
+			if text, err := a.next(); err != nil || !strings.Contains(text, `"stored":"disk"`) {
+				t.Fatalf("got %s %v", text, err)
+			}
+		}
+		a.conn.Close()
+		r.stop()
+		sum, err := (&logListCmd{logFolder: logFolder{data}}).sumUp()
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := (&logVerifyCmd{logFolder{data}}).read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(sum.Segments) < 2 || sum.Total.Bytes != found.bytes() {
+			t.Errorf("life %d: %d bytes are listed and %d verified, in %d segments", life, sum.Total.Bytes, found.bytes(), len(sum.Segments))
+		}
+	}
+}
 
 func TestNobodyIsServedBeforeWhatWaitsIsBack(t *testing.T) {
 	data := t.TempDir()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -39,20 +38,11 @@ func (c *reloadCmd) Run() error {
 	if c.Gate != "" {
 		query.Set("gate", c.Gate)
 	}
-	resp, err := c.post(ctx, "/v1/reload", query, nil)
-	var refused *adminError
-	if errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity {
-		return fmt.Errorf("the scripts were rejected, and what is live stays:\n%w", err)
-	}
+	st, err := c.change(ctx, "/v1/reload", query, http.StatusUnprocessableEntity, "the scripts were rejected, and what is live stays:\n")
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	var st gateway.Status
-	if err := c.decode(resp, &st); err != nil {
-		return err
-	}
-	fmt.Println(reloadText(&st))
+	fmt.Println(reloadText(st))
 	return nil
 }
 

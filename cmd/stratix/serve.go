@@ -74,6 +74,7 @@ type serveCmd struct {
 	Canary               share         `help:"Part of the clients that have a save before the others, for --rollback-window; 0% for none." default:"0%" env:"STRATIX_CANARY" group:"Scripts"`
 	RollbackWindow       time.Duration `help:"Time for which a save is on trial: where it fails, what was live before comes back. 0 for no trials." default:"30s" env:"STRATIX_ROLLBACK_WINDOW" group:"Scripts"`
 	RollbackErrors       share         `help:"Part of the messages that may fail meanwhile, above what failed before." default:"5%" env:"STRATIX_ROLLBACK_ERRORS" group:"Scripts"`
+	RollbackClients      int           `help:"Clients for whom that must be so; 1 lets each of them have a save taken back. Of fewer that send anything, all." default:"3" env:"STRATIX_ROLLBACK_CLIENTS" group:"Scripts"`
 	RollbackInstructions share         `help:"Part of --budget that one message in 100 may take meanwhile." default:"50%" env:"STRATIX_ROLLBACK_INSTRUCTIONS" group:"Scripts"`
 
 	Shards       int           `help:"Event loops; 0 for one a processor." default:"0" env:"STRATIX_SHARDS" group:"Running"`
@@ -149,6 +150,8 @@ func (c *serveCmd) Validate() error {
 		return errors.New("--record-bytes must be at most 1GiB")
 	case c.RollbackWindow < 0:
 		return errors.New("--rollback-window must not be negative")
+	case c.RollbackClients < 1 || c.RollbackClients > core.MostClients:
+		return fmt.Errorf("--rollback-clients must be between 1 and %d", core.MostClients)
 	case c.Shards < 0 || c.Shards > 1024:
 		return errors.New("--shards must be between 0 and 1024")
 	case c.MaxPerAddress < 0:
@@ -257,8 +260,8 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 		Load: loader(c.Budget, c.ScriptEnv), Test: tester(c.Budget, c.ScriptEnv), Budget: c.Budget, Gate: gate,
 		ShadowMessages: c.ShadowMessages, ShadowErrors: float64(c.ShadowErrors), RecordBytes: int(c.RecordBytes),
 		Canary: float64(c.Canary), RollbackWindow: c.RollbackWindow, RollbackErrors: float64(c.RollbackErrors),
-		RollbackInstructions: float64(c.RollbackInstructions),
-		Shards:               c.Shards, Transport: c.Transport,
+		RollbackInstructions: float64(c.RollbackInstructions), RollbackClients: c.RollbackClients,
+		Shards: c.Shards, Transport: c.Transport,
 		MaxConnections: c.MaxConnections, MaxPerAddress: c.MaxPerAddress,
 		MaxMessage: int(c.MaxMessage), HandshakeTimeout: c.HandshakeTimeout, StallTimeout: c.MessageTimeout,
 		PingEvery: c.PingEvery, IdleTimeout: c.IdleTimeout, DrainTimeout: c.DrainTimeout,

@@ -95,6 +95,9 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 	k := &st.Kept
 	row("waiting", "%d message(s), %s in memory, the oldest for %s, for %d client(s) that something is kept for",
 		k.Pending, sizeText(k.Bytes), seconds(k.OldestSeconds), k.Clients)
+	if k.Full > 0 {
+		row("", "FULL for %d of them, stratix log show --client ID --pending: %s", k.Full, clientsText(k.FullClients, k.Full))
+	}
 	if l := st.Log; l != nil {
 		row("log", "%s: %d segment(s), %s, %d commit(s)", l.Folder, l.Segments, sizeText(l.Bytes), l.Commits)
 		switch {
@@ -115,6 +118,15 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 		}
 	}
 	return w.Flush()
+}
+
+// clientsText is some names of so many clients.
+func clientsText(names []string, of int) string {
+	text := strings.Join(names, ", ")
+	if of > len(names) {
+		text += ", ..."
+	}
+	return text
 }
 
 // momentText is a moment and how long ago it was.

@@ -152,16 +152,19 @@ func (g *Gateway) load(p *passage, snap reload.Snapshot, previous *core.Generati
 	if err != nil {
 		return nil, err
 	}
+	for _, program := range gen.Programs {
+		program.Toll.Most = g.opt.heavy()
+	}
 	p.Warnings = gen.Warnings
 	p.end("ok", plainCount(len(gen.Warnings), "warning"))
 	return gen, nil
 }
 
-// startStep starts the stages of what has come through the gate. The caller holds
-// sc.mu or is alone.
-func (g *Gateway) startStep(p *passage, gen *core.Generation) error {
+// startStep starts the stages of what has come through the gate; ctx is for the
+// stages. The caller holds sc.mu or is alone.
+func (g *Gateway) startStep(ctx context.Context, p *passage, gen *core.Generation) error {
 	p.step("start")
-	if err := startStages(gen); err != nil {
+	if err := startStages(ctx, gen); err != nil {
 		p.end("failed", "")
 		return err
 	}

@@ -45,6 +45,7 @@ type Options struct {
 	RollbackWindow       time.Duration // for which a generation is on trial; 0 for no trials
 	RollbackErrors       float64       // part of the messages that may fail, above that of the generation before
 	RollbackInstructions float64       // part of Budget that one message in 100 may take
+	RollbackClients      int           // for so many clients something must fail, or be heavy; core.MostClients at the most
 
 	Shards           int
 	Transport        string // server.Epoll or server.Goroutine

@@ -26,6 +26,7 @@ type past struct {
 	Bad string `json:"bad,omitempty"`
 
 	number uint32 // in this life of the process; 0 for none
+	unkept bool   // its file does not hold this
 }
 
 func (p *past) snapshot() reload.Snapshot {
@@ -39,20 +40,25 @@ func (p *past) bytes() (n int) {
 	return n
 }
 
-// The bounds on what is kept of former generations.
+// The bounds on what is kept of former generations: of one scripts folder, and of all
+// others together, which may be in use again one day.
 const (
 	maxHistory   = 10
 	historyBytes = 32 << 20 // of scripts
 )
 
 // history is the generations of one scripts folder that were live, the newest
-// first. Where there is a data folder each is a file there.
+// first. Where there is a data folder each is a file there, when keep has been called:
+// a slow disk holds up nobody who only asks.
 type history struct {
 	folder string // in the data folder; "" for none
 	dir    string // of the scripts
 
-	mu  sync.Mutex // guards what follows
-	all []*past
+	disk sync.Mutex // held while the data folder is written; taken before mu
+
+	mu   sync.Mutex // guards what follows
+	all  []*past
+	gone []string // files to be removed
 	// foreign says that the data folder holds those of another scripts folder.
 	foreign string
 }
@@ -65,11 +71,15 @@ func openHistory(data, dir string) (*history, error) {
 	}
 	h.folder = generationsDir(data)
 	all, err := readPasts(h.folder)
+	others := 0
 	for _, p := range all {
-		if p.Dir != dir {
-			h.foreign = p.Dir
-		} else {
+		if p.Dir == dir {
 			h.all = append(h.all, p)
+			continue
+		}
+		h.foreign = p.Dir
+		if others++; others > maxHistory {
+			h.gone = append(h.gone, h.path(p))
 		}
 	}
 	return h, err
@@ -182,32 +192,60 @@ func (h *history) named(name string) (*past, error) {
 	return nil, fmt.Errorf("%d generations have a hash that begins with %q", len(found), name)
 }
 
-// wentLive notes that a snapshot is live under a number, and keeps it.
-func (h *history) wentLive(snap reload.Snapshot, number uint32) error {
+// wentLive notes that a snapshot is live under a number.
+func (h *history) wentLive(snap reload.Snapshot, number uint32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p := h.index(snap.Hash)
-	if p != nil {
-		h.all = slices.DeleteFunc(h.all, func(o *past) bool { return o == p })
-	} else {
-		p = &past{Dir: h.dir, Hash: snap.Hash, Files: snap.Files}
-	}
-	p.Saved, p.Bad, p.number = time.Now().UTC(), "", number
+	p := &past{Dir: h.dir, Hash: snap.Hash, Files: snap.Files, Saved: time.Now().UTC(), number: number, unkept: true}
+	h.all = slices.DeleteFunc(h.all, func(o *past) bool { return o.Hash == snap.Hash })
 	h.all = slices.Insert(h.all, 0, p)
-	return errors.Join(h.write(p), h.prune())
+	h.prune()
 }
 
 // takenBack notes why a snapshot is not live any more.
-func (h *history) takenBack(snap reload.Snapshot, why string) error {
+func (h *history) takenBack(snap reload.Snapshot, why string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p := h.index(snap.Hash)
-	if p == nil { // it was a canary
-		p = &past{Saved: time.Now().UTC(), Dir: h.dir, Hash: snap.Hash, Files: snap.Files}
+	p := &past{Saved: time.Now().UTC(), Dir: h.dir, Hash: snap.Hash, Files: snap.Files}
+	if at := slices.IndexFunc(h.all, func(o *past) bool { return o.Hash == snap.Hash }); at >= 0 {
+		*p = *h.all[at]
+		h.all[at] = p
+	} else { // it was a canary
 		h.all = slices.Insert(h.all, 0, p)
 	}
-	p.Bad = why
-	return errors.Join(h.write(p), h.prune())
+	p.Bad, p.unkept = why, true
+	h.prune()
+}
+
+// keep brings the data folder up to what is known. It may take as long as the disk
+// likes.
+func (h *history) keep() error {
+	h.disk.Lock()
+	defer h.disk.Unlock()
+	h.mu.Lock()
+	gone, all := h.gone, slices.Clone(h.all)
+	h.gone = nil
+	var unkept []*past
+	for _, p := range all {
+		if p.unkept {
+			p.unkept = false
+			unkept = append(unkept, p)
+		}
+	}
+	h.mu.Unlock()
+	if h.folder == "" {
+		return nil
+	}
+	var errs []error
+	for _, name := range gone {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	for _, p := range unkept {
+		errs = append(errs, h.write(p))
+	}
+	return errors.Join(errs...)
 }
 
 // list is a copy of what is known of each, without the files.
@@ -224,9 +262,8 @@ func (h *history) list() []past {
 
 // prune forgets the oldest ones, and never the last good one before the newest,
 // which may be taken back.
-func (h *history) prune() error {
+func (h *history) prune() {
 	bytes, good := 0, false
-	var errs []error
 	kept := h.all[:0]
 	for i, p := range h.all {
 		bytes += p.bytes()
@@ -234,15 +271,12 @@ func (h *history) prune() error {
 		good = good || first
 		if i < maxHistory && bytes <= historyBytes || first {
 			kept = append(kept, p)
-		} else if h.folder != "" {
-			if err := os.Remove(h.path(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				errs = append(errs, err)
-			}
+		} else {
+			h.gone = append(h.gone, h.path(p))
 		}
 	}
 	clear(h.all[len(kept):])
 	h.all = kept
-	return errors.Join(errs...)
 }
 
 func (h *history) path(p *past) string {
@@ -251,9 +285,6 @@ func (h *history) path(p *past) string {
 
 // write replaces the file of p, so that a crash leaves the old or the new one.
 func (h *history) write(p *past) error {
-	if h.folder == "" {
-		return nil
-	}
 	b, err := json.Marshal(p)
 	if err == nil {
 		err = os.MkdirAll(h.folder, 0o750)

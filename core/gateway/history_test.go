@@ -24,16 +24,72 @@ func mustOpen(t *testing.T, data, dir string) *history {
 	return h
 }
 
+// live notes that a snapshot is live, and keeps it.
+func (h *history) live(snap reload.Snapshot, number uint32) error {
+	h.wentLive(snap, number)
+	return h.keep()
+}
+
+// back notes why a snapshot is not live any more, and keeps that.
+func (h *history) back(snap reload.Snapshot, why string) error {
+	h.takenBack(snap, why)
+	return h.keep()
+}
+
+func TestOfGenerationsOfOtherFoldersTheNewestAreKept(t *testing.T) {
+	data := t.TempDir()
+	const others = 25
+	for n := range others {
+		if err := mustOpen(t, data, fmt.Sprint("/other", n)).live(snapOf(fmt.Sprint(n)), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := mustOpen(t, data, "/scripts").live(snapOf("mine"), 1); err != nil {
+		t.Fatal(err)
+	}
+	names, _ := filepath.Glob(filepath.Join(data, "generations", "*"))
+	if len(names) != maxHistory+1 {
+		t.Errorf("the folder holds %q", names)
+	}
+	f := func(n int, want bool) {
+		t.Helper()
+		if got := mustOpen(t, data, fmt.Sprint("/other", n)).good([32]byte{}) != nil; got != want {
+			t.Errorf("generation %d of %d: kept is %v", n, others, got)
+		}
+	}
+	f(others-1, true)
+	f(others-maxHistory, true)
+	f(others-maxHistory-1, false)
+}
+
+func TestWhatIsOnItsWayToTheDiskIsKnown(t *testing.T) {
+	h := mustOpen(t, t.TempDir(), "/scripts")
+	h.disk.Lock() // the disk is slow
+	h.wentLive(snapOf("a"), 1)
+	h.wentLive(snapOf("b"), 2)
+	h.takenBack(snapOf("b"), "it failed")
+	if p := h.good([32]byte{}); p == nil || p.number != 1 || len(h.list()) != 2 {
+		t.Errorf("the last good one is %+v", p)
+	}
+	h.disk.Unlock()
+	if err := h.keep(); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := readPasts(h.folder); err != nil || len(all) != 2 || all[0].Bad != "it failed" {
+		t.Errorf("the disk has %+v, %v", all, err)
+	}
+}
+
 func TestTenGenerationsAreKeptAndTheLastGoodOneAlways(t *testing.T) {
 	data := t.TempDir()
 	h := mustOpen(t, data, "/scripts")
 	for n := 1; n <= 15; n++ {
 		snap := snapOf(fmt.Sprint("v", n))
-		if err := h.wentLive(snap, uint32(n)); err != nil {
+		if err := h.live(snap, uint32(n)); err != nil {
 			t.Fatal(err)
 		}
 		if n > 2 {
-			if err := h.takenBack(snap, "it failed"); err != nil {
+			if err := h.back(snap, "it failed"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -59,10 +115,10 @@ func TestTenGenerationsAreKeptAndTheLastGoodOneAlways(t *testing.T) {
 func TestWhatGoesLiveAgainIsGoodAgain(t *testing.T) {
 	h := mustOpen(t, t.TempDir(), "/scripts")
 	for n, text := range []string{"a", "b", "a"} {
-		if err := h.wentLive(snapOf(text), uint32(n+1)); err != nil {
+		if err := h.live(snapOf(text), uint32(n+1)); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.takenBack(snapOf("a"), "bad"); n == 0 && err != nil {
+		if err := h.back(snapOf("a"), "bad"); n == 0 && err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +133,7 @@ func TestWhatGoesLiveAgainIsGoodAgain(t *testing.T) {
 func TestAGenerationIsFoundByWhatAnOperatorSays(t *testing.T) {
 	h := mustOpen(t, "", "/scripts")
 	for n := range 3 {
-		if err := h.wentLive(snapOf(fmt.Sprint(n)), uint32(n+1)); err != nil {
+		if err := h.live(snapOf(fmt.Sprint(n)), uint32(n+1)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -101,7 +157,7 @@ func TestAGenerationIsFoundByWhatAnOperatorSays(t *testing.T) {
 
 func TestGenerationsOfAnotherFolderStandInForNothing(t *testing.T) {
 	data := t.TempDir()
-	if err := mustOpen(t, data, "/one").wentLive(snapOf("x"), 1); err != nil {
+	if err := mustOpen(t, data, "/one").live(snapOf("x"), 1); err != nil {
 		t.Fatal(err)
 	}
 	h := mustOpen(t, data, "/other")
@@ -112,7 +168,7 @@ func TestGenerationsOfAnotherFolderStandInForNothing(t *testing.T) {
 
 func TestADamagedGenerationIsNamedAndTheOthersAreRead(t *testing.T) {
 	data := t.TempDir()
-	if err := mustOpen(t, data, "/scripts").wentLive(snapOf("x"), 1); err != nil {
+	if err := mustOpen(t, data, "/scripts").live(snapOf("x"), 1); err != nil {
 		t.Fatal(err)
 	}
 	bad := filepath.Join(data, "generations", "bad.json")
@@ -128,7 +184,7 @@ func TestADamagedGenerationIsNamedAndTheOthersAreRead(t *testing.T) {
 func TestTheNameOfADataFolderIsNoPattern(t *testing.T) {
 	for _, name := range []string{"[prod]", "a[b", "*"} {
 		data := filepath.Join(t.TempDir(), name)
-		if err := mustOpen(t, data, "/scripts").wentLive(snapOf("x"), 1); err != nil {
+		if err := mustOpen(t, data, "/scripts").live(snapOf("x"), 1); err != nil {
 			t.Fatal(err)
 		}
 		if mustOpen(t, data, "/scripts").good([32]byte{}) == nil {
@@ -148,7 +204,7 @@ func TestWhatWasNeverWrittenIsForgottenWithoutAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range maxHistory {
-		if err := h.wentLive(snapOf(fmt.Sprint(n)), uint32(n+1)); err == nil {
+		if err := h.live(snapOf(fmt.Sprint(n)), uint32(n+1)); err == nil {
 			t.Fatal("it was kept")
 		}
 	}
@@ -156,7 +212,7 @@ func TestWhatWasNeverWrittenIsForgottenWithoutAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range 3 {
-		if err := h.wentLive(snapOf(fmt.Sprint("later", n)), 100); err != nil {
+		if err := h.live(snapOf(fmt.Sprint("later", n)), 100); err != nil {
 			t.Errorf("there is room again: %v", err)
 		}
 	}

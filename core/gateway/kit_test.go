@@ -32,6 +32,9 @@ func (h hooks) Tick(int64) error {
 	n := h.owed.Swap(0)
 	h.program.Toll.Messages += n
 	h.program.Toll.Failed += n
+	if n > 0 {
+		h.program.Toll.Failing.Add(1)
+	}
 	return nil
 }
 
@@ -65,6 +68,9 @@ func loader(owed *atomic.Uint64) Loader {
 			gen.Programs = append(gen.Programs, p)
 		}
 		gen.Programs[0].Toll = core.Toll{Messages: m.Messages, Failed: m.Failed}
+		if m.Failed > 0 {
+			gen.Programs[0].Toll.Failing.Add(1)
+		}
 		return gen, nil
 	}
 }

@@ -79,6 +79,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	gauge("stratix_trace_bytes", sum.TraceBytes)
 	counter("stratix_traces_total", sum.Traced)
 	counter("stratix_traces_skipped_total", sum.TracesSkipped)
+	counter("stratix_unrecorded_total", sum.Unrecorded)
 	gauge("stratix_tails", g.shards.Tails())
 	counter("stratix_tail_missed_total", sum.TailMissed)
 	counter("stratix_script_calls_total", sum.Script.Calls)
@@ -158,6 +159,7 @@ func (p *page) stages(stages map[string]core.Tally) {
 func (p *page) kept(sum *shard.Stats) {
 	p.gauge("stratix_pending_messages", float64(sum.Pending))
 	p.gauge("stratix_pending_bytes", float64(sum.RingBytes))
+	p.gauge("stratix_mailboxes_full", float64(sum.Full.Clients))
 	p.gauge("stratix_pending_oldest_seconds", sum.Oldest.Seconds())
 	p.gauge("stratix_mailboxes", float64(sum.Mailboxes))
 	p.counter("stratix_mailboxes_evicted_total", sum.Evicted)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -10,9 +11,24 @@ import (
 
 // forget notes that a snapshot must not be served at a start.
 func (g *Gateway) forget(snap reload.Snapshot, why string) {
-	if err := g.scripts.past.takenBack(snap, why); err != nil {
-		g.log.Error("it was not kept on disk that the scripts were taken back: a restart would serve them", "error", err)
+	g.scripts.past.takenBack(snap, why)
+	g.keepHistory("it was not kept on disk that the scripts were taken back: a restart would serve them")
+}
+
+// keepHistory has the disk follow what has gone live or was taken back, and says
+// problem where it does not. Nobody waits for it but the first generation, and a
+// shutdown: sc.mu, which the caller holds, is what a rollback needs.
+func (g *Gateway) keepHistory(problem string) {
+	keep := func() {
+		if err := g.scripts.past.keep(); err != nil {
+			g.log.Error(problem, "error", err)
+		}
 	}
+	if g.shards == nil {
+		keep()
+		return
+	}
+	g.scripts.retired.Go(keep)
 }
 
 // errNothingBefore is what a rollback to nothing gets.
@@ -53,7 +69,7 @@ func (g *Gateway) rollBack(to *past, why string) error {
 	p.Generation = sc.number.Add(1)
 	gen, err := g.load(p, snap, sc.live)
 	if err == nil {
-		err = g.startStep(p, gen)
+		err = g.startStep(context.Background(), p, gen)
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -26,7 +27,7 @@ type scripts struct {
 	rollbacks int             // that operators asked for
 	first     reload.Snapshot // of the folder, as it was at the start
 	closed    bool            // nothing goes live any more
-	retired   sync.WaitGroup  // generations whose stages are still to be stopped
+	retired   sync.WaitGroup  // generations whose stages are still to be stopped, and what is still to be kept of them
 
 	number atomic.Uint32 // of the last attempt to build a generation
 	past   *history
@@ -127,15 +128,19 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string, gate Gate) error {
 	case live != sc.live: // its stages may have stopped
 		gen, err = g.load(p, snap, sc.live)
 	}
+	ctx, canary := context.Background(), g.opt.Canary > 0 && g.opt.RollbackWindow > 0
+	if canary {
+		ctx = core.ForCanary(ctx)
+	}
 	if err == nil {
-		err = g.startStep(p, gen)
+		err = g.startStep(ctx, p, gen)
 	}
 	if err != nil {
 		p.end("failed", "")
 		g.rejected(p, began, err)
 		return err
 	}
-	if g.opt.Canary > 0 && g.opt.RollbackWindow > 0 {
+	if canary {
 		g.beginCanary(gen, snap, p, began)
 		return nil
 	}
@@ -200,7 +205,7 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 	sc := &g.scripts
 	sc.live, sc.snapshot = gen, snap
 	g.askFrom(gen)
-	kept := sc.past.wentLive(snap, gen.Number) // before anybody is told its number
+	sc.past.wentLive(snap, gen.Number) // before anybody is told its number
 	var stages []string
 	for i := range gen.Programs[0].Pipeline.Len() {
 		name, _ := gen.Programs[0].Pipeline.Stage(i)
@@ -225,7 +230,5 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 		g.log.Warn("scripts have no on_policy hook: every client may send to every other and join every group",
 			"script", filepath.Join(g.dir, reload.Main))
 	}
-	if kept != nil {
-		g.log.Error("the generation was not kept on disk: a restart with broken scripts could not boot it", "error", kept)
-	}
+	g.keepHistory("the generation was not kept on disk: a restart with broken scripts could not boot it")
 }

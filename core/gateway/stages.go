@@ -14,8 +14,8 @@ const stageTime = 10 * time.Second
 
 // startStages counts gen as a user of its stages and starts those that had
 // none. After an error nothing of it is left.
-func startStages(gen *core.Generation) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stageTime)
+func startStages(ctx context.Context, gen *core.Generation) error {
+	ctx, cancel := context.WithTimeout(ctx, stageTime)
 	defer cancel()
 	for i, s := range gen.Stages {
 		s.Life.Generations++
@@ -29,6 +29,19 @@ func startStages(gen *core.Generation) error {
 		}
 	}
 	return nil
+}
+
+// govern lets the stages of what was a canary set what holds for all clients.
+func govern(gen *core.Generation) error {
+	var errs []error
+	for _, s := range gen.Stages {
+		if governor, ok := s.Stage.(core.Governor); ok {
+			if err := governor.Govern(); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %s: %w", s.Pos, named(s), err))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // stopStages ends a generation's use of its stages and stops those that have no

@@ -58,11 +58,11 @@ func TestAStageIsStartedWithItsFirstGenerationAndStoppedWithItsLast(t *testing.T
 		log = nil
 	}
 	one, two, three := gen(x), gen(x, y), gen(z)
-	f("the first", startStages(one), "+x")
-	f("the second takes x over and has a twin of it", startStages(two), "+y")
+	f("the first", startStages(t.Context(), one), "+x")
+	f("the second takes x over and has a twin of it", startStages(t.Context(), two), "+y")
 	f("the first is gone", stopStages(one.Stages), "")
-	f("the third has neither", startStages(three), "+z")
-	f("x again, while the second still holds a message", startStages(one), "")
+	f("the third has neither", startStages(t.Context(), three), "+z")
+	f("x again, while the second still holds a message", startStages(t.Context(), one), "")
 	f("the second is gone", stopStages(two.Stages), "-y")
 	f("the first is gone again", stopStages(one.Stages), "-x")
 	f("the third is gone", stopStages(three.Stages), "-z")
@@ -72,7 +72,7 @@ func TestAStageThatDoesNotStartLeavesNothingBehind(t *testing.T) {
 	var log []string
 	good := core.OpenStage{Name: "good", Stage: &lamp{name: "good", log: &log}, Life: new(core.Life)}
 	bad := core.OpenStage{Name: "bad", Key: "bad", Pos: "main.lua:3", Stage: &lamp{broken: errors.New("no bulb"), log: &log}, Life: new(core.Life)}
-	err := startStages(&core.Generation{Stages: []core.OpenStage{good, bad}})
+	err := startStages(t.Context(), &core.Generation{Stages: []core.OpenStage{good, bad}})
 	if err == nil || !strings.Contains(err.Error(), "main.lua:3: stage.bad: start: no bulb") {
 		t.Errorf("got %v", err)
 	}

@@ -27,6 +27,9 @@ type Status struct {
 		Bytes         int64   `json:"bytes"`         // of memory that they take
 		OldestSeconds float64 `json:"oldestSeconds"` // how long the oldest has waited
 		Clients       int     `json:"clients"`       // that something is kept for
+		// Full is how many of these have no room for more, and FullClients some of them.
+		Full        int      `json:"full"`
+		FullClients []string `json:"fullClients,omitempty"`
 	} `json:"kept"`
 	Log *LogStatus `json:"log,omitempty"` // absent without a data folder
 	// Upstreams are those that the scripts name, and those that they have named.
@@ -67,6 +70,7 @@ func (g *Gateway) status() Status {
 	}
 	k := &st.Kept
 	k.Pending, k.Bytes, k.OldestSeconds, k.Clients = sum.Pending, sum.RingBytes, sum.Oldest.Seconds(), sum.Mailboxes
+	k.Full, k.FullClients = sum.Full.Clients, sum.Full.Names
 	if g.journal != nil {
 		l := g.journal.Stats()
 		st.Log = &LogStatus{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
@@ -93,6 +94,7 @@ func (g *Gateway) watchTrial(ctx context.Context, t *trial) {
 	defer t.stop()
 	tick := time.NewTicker(trialEvery)
 	defer tick.Stop()
+	warned := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -103,28 +105,49 @@ func (g *Gateway) watchTrial(ctx context.Context, t *trial) {
 		case <-tick.C:
 		}
 		toll := g.shards.Toll(t.generation.Number)
-		if why := g.opt.verdict(&toll, &t.base); why != "" {
+		if t.canary { // about so many of them have it
+			toll.Talkers = int(math.Round(g.opt.Canary * float64(toll.Talkers)))
+		}
+		switch why, missing := g.opt.verdict(&toll, &t.base); {
+		case why == "":
+		case missing == 0:
 			g.takeBack(t, why)
 			return
+		case !warned:
+			warned = true
+			g.log.Warn("the scripts on trial fail, or are heavy, for too few clients to be taken back (--rollback-clients): look at them, or stratix rollback",
+				"generation", t.generation.Number, "reason", why, "clients missing", missing)
 		}
 	}
 }
 
-// verdict says why a generation is to be taken back; "" for no reason.
-func (o *Options) verdict(toll, base *core.Toll) string {
+// heavy is how many instructions a message may take on trial.
+func (o *Options) heavy() int { return int(o.RollbackInstructions * float64(o.Budget)) }
+
+// verdict says why a generation is to be taken back, "" for no reason; and for how
+// many clients more it would have to be so, since one alone must not decide on what
+// all get. On_tick fails for all.
+func (o *Options) verdict(toll, base *core.Toll) (why string, missing int) {
+	// Where few clients say anything, more cannot be asked for.
+	need := max(1, min(o.RollbackClients, toll.Talkers))
 	before := failures(base)
 	for i, now := range failures(toll) {
 		if was := before[i]; now.n >= trialErrors && now.rate() > was.rate()+o.RollbackErrors {
-			return fmt.Sprintf("%d failures on %d %s; the generation before had %d on %d (--rollback-errors %g%%)",
+			why = fmt.Sprintf("%d failures on %d %s; the generation before had %d on %d (--rollback-errors %g%%)",
 				now.n, now.of, now.what, was.n, was.of, 100*o.RollbackErrors)
+			missing = need - toll.Failing.Len()
+			if missing <= 0 || now.what == ticks {
+				return why, 0
+			}
 		}
 	}
-	most := o.RollbackInstructions * float64(o.Budget)
-	if toll.Messages >= trialMessages && float64(toll.P99()/2) > most && toll.P99() > 2*base.P99() {
-		return fmt.Sprintf("1 message in 100 takes more than %d Lua instructions of a budget of %d; before, they stayed below %d (--rollback-instructions %g%%)",
-			toll.P99()/2, o.Budget, base.P99(), 100*o.RollbackInstructions)
+	least, _ := toll.P99()
+	if was, below := base.P99(); toll.Messages >= trialMessages && least > o.heavy() && least > 2*was {
+		why = fmt.Sprintf("1 message in 100 takes %d Lua instructions or more of a budget of %d; before, they stayed below %d (--rollback-instructions %g%%)",
+			least, o.Budget, below, 100*o.RollbackInstructions)
+		missing = max(0, need-toll.Heavy.Len())
 	}
-	return ""
+	return why, missing
 }
 
 // failing is how many of something have failed.
@@ -135,11 +158,13 @@ type failing struct {
 
 func (f failing) rate() float64 { return float64(f.n) / float64(max(1, f.of)) }
 
+const ticks = "calls of on_tick"
+
 // failures are what can fail. Of clients that come and say little it is on_connect,
 // or another hook.
-func failures(t *core.Toll) [3]failing {
+func failures(t *core.Toll) [4]failing {
 	return [...]failing{
-		{t.Failed, t.Messages, "messages"}, {t.Unmet, t.Connects, "connects"}, {t.Errors, t.Calls, "calls of Lua functions"},
+		{t.Failed, t.Messages, "messages"}, {t.Unmet, t.Connects, "connects"}, {t.Errors, t.Calls, "calls of Lua functions"}, {t.Missed, t.Ticks, ticks},
 	}
 }
 
@@ -178,6 +203,9 @@ func (g *Gateway) promote(t *trial) {
 	p.step("swap")
 	g.shards.Swap(t.generation)
 	p.end("ok", "")
+	if err := govern(t.generation); err != nil {
+		g.log.Error("settings of the canary do not hold for all, though it is live", "generation", t.generation.Number, "error", err)
+	}
 	sc.candidate = nil
 	sc.record.Lock()
 	sc.canary = nil

@@ -3,9 +3,11 @@ package metric
 import (
 	"context"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // MaxSeries bounds the lines of all metrics of scripts: a series of a histogram
@@ -17,12 +19,13 @@ const State = "metric"
 
 // Registry has the metrics of the generations in use.
 type Registry struct {
-	shards int
+	shards  int
+	refused atomic.Uint64 // writes that found no room for another series
+	changes atomic.Uint64 // of what series there are, and of the room for more; made under mu
 
-	mu      sync.Mutex
-	sets    []*Set // started ones, the newest last
-	lines   int    // of their values
-	refused uint64 // writes that found no room for another series
+	mu    sync.Mutex
+	sets  []*Set // started ones, the newest last
+	lines int    // of their values
 }
 
 // NewRegistry makes an empty registry for so many shards.
@@ -94,6 +97,7 @@ func (r *Registry) find(d *Desc) *Metric {
 
 // count counts the lines of all values in use.
 func (r *Registry) count() {
+	r.changes.Add(1)
 	seen := map[*values]bool{}
 	r.lines = 0
 	for _, s := range r.sets {
@@ -106,33 +110,32 @@ func (r *Registry) count() {
 	}
 }
 
-// series finds or makes a series of v; nil when there is no room.
-func (r *Registry) series(v *values, key string) *Series {
+// series finds or makes a series of v; nil when there is no room. Then the answer is
+// the same for every other key that is not among known, until r.changes is not at any
+// more.
+func (r *Registry) series(v *values, key string) (s *Series, known map[string]*Series, at uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s := v.byKey[key]; s != nil {
-		return s
+		return s, nil, 0
 	}
 	lines := v.weight()
 	if v.started {
 		lines = r.lines
 	}
 	if lines+v.desc.weight() > MaxSeries {
-		r.refused++
-		return nil
+		r.refused.Add(1)
+		return nil, maps.Clone(v.byKey), r.changes.Load()
 	}
 	if v.started {
 		r.lines += v.desc.weight()
 	}
-	return v.add(key, strings.Split(strings.TrimSuffix(key, "\xff"), "\xff"))
+	r.changes.Add(1)
+	return v.add(key, strings.Split(strings.TrimSuffix(key, "\xff"), "\xff")), nil, 0
 }
 
 // Refused is how many writes found no room for another series.
-func (r *Registry) Refused() uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.refused
-}
+func (r *Registry) Refused() uint64 { return r.refused.Load() }
 
 // Family is a metric with the lines of its series.
 type Family struct {

@@ -186,6 +186,39 @@ func TestTheNumberOfSeriesIsBounded(t *testing.T) {
 	}
 }
 
+func TestWhereThereIsNoRoomNobodyWaitsForALock(t *testing.T) {
+	r := NewRegistry(2)
+	s, other := r.NewSet(), r.NewSet()
+	c := declare(t, s, Desc{Kind: Counter, Name: "c", Help: "h", Labels: []string{"l"}})
+	second := &Cache{Metric: c.Metric} // of another shard
+	large := declare(t, other, Desc{Kind: Counter, Name: "large", Help: "h", Labels: []string{"l"}})
+	start(t, s)
+	start(t, other)
+	for i := range MaxSeries - 10 {
+		labelled(large, fmt.Sprint(i))
+	}
+	for i := range 20 {
+		labelled(c, fmt.Sprint(i))
+	}
+	if labelled(second, "new") != nil {
+		t.Fatal("there is room")
+	}
+	r.mu.Lock() // who waits for it waits in vain
+	for i := range 100 {
+		if labelled(c, fmt.Sprint("more", i)) != nil || labelled(second, fmt.Sprint("more", i)) != nil || labelled(second, fmt.Sprint(i%10)) == nil {
+			t.Error("what there is has changed")
+		}
+	}
+	r.mu.Unlock()
+	if n := r.Refused(); n != 10+1+200 {
+		t.Errorf("%d are refused", n)
+	}
+	stop(t, other)
+	if labelled(c, "new") == nil || labelled(second, "newer") == nil {
+		t.Error("there is room again, and they are refused")
+	}
+}
+
 func TestShardsCountAtOnce(t *testing.T) {
 	const shards, rounds = 4, 1000
 	r := NewRegistry(shards)

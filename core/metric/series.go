@@ -114,6 +114,7 @@ type Cache struct {
 	Metric *Metric
 	of     *values // what byKey is of
 	byKey  map[string]*Series
+	full   uint64 // Registry.changes when byKey had all that there are, and there was no room for more; 0 for never
 	key    []byte
 }
 
@@ -137,15 +138,22 @@ func (c *Cache) Label(value string) {
 // Chosen returns the series of the labels, or nil when there is no room for
 // another one.
 func (c *Cache) Chosen() *Series {
+	r := c.Metric.registry
 	if v := c.Metric.values.Load(); v != c.of {
-		c.of, c.byKey = v, map[string]*Series{}
+		c.of, c.byKey, c.full = v, map[string]*Series{}, 0
 	}
 	if s := c.byKey[string(c.key)]; s != nil {
 		return s
 	}
-	s := c.Metric.registry.series(c.of, string(c.key))
+	if c.full != 0 && c.full == r.changes.Load() {
+		r.refused.Add(1)
+		return nil
+	}
+	s, known, at := r.series(c.of, string(c.key))
 	if s != nil {
 		c.byKey[string(c.key)] = s
+	} else {
+		c.byKey, c.full = known, at
 	}
 	return s
 }

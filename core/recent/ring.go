@@ -9,8 +9,9 @@ type Ring struct {
 	// Evict, if it is set, is called with each entry that makes room.
 	Evict func(entry []byte)
 
-	size int
-	buf  []byte // nil until something is kept
+	size  int
+	spare []byte // an entry on its way from the front to the back
+	buf   []byte // nil until something is kept
 	// first and end are where the oldest entry begins and the next one will. They
 	// only grow: a place is at their remainder by size.
 	first, end uint64
@@ -55,15 +56,44 @@ func (r *Ring) Add(entry []byte) bool {
 	return true
 }
 
+// Rotate makes room for an entry of n bytes: of the oldest, those that keep says
+// are spared go to the back as if they were new. It ends when it has seen all.
+func (r *Ring) Rotate(n int, keep func(entry []byte) bool) {
+	for seen := uint64(0); seen < uint64(r.size) && r.short(n); {
+		entry, next := r.at(r.first)
+		seen += next - r.first
+		if entry == nil || !keep(entry) {
+			r.drop(entry, next)
+			continue
+		}
+		r.spare = append(r.spare[:0], entry...)
+		r.first = next
+		r.Add(r.spare)
+	}
+}
+
+// short reports whether an entry of n bytes makes older ones go.
+func (r *Ring) short(n int) bool {
+	need := uint64(head + n)
+	if rest := uint64(r.size) - r.end%uint64(r.size); rest < need {
+		need += rest
+	}
+	return r.end+need-r.first > uint64(r.size)
+}
+
 // makeRoom lets the oldest entries go until n bytes are free.
 func (r *Ring) makeRoom(n int) {
 	for r.end+uint64(n)-r.first > uint64(r.size) {
-		entry, next := r.at(r.first)
-		if entry != nil && r.Evict != nil {
-			r.Evict(entry)
-		}
-		r.first = next
+		r.drop(r.at(r.first))
 	}
+}
+
+// drop lets the oldest entry, or a gap, go, up to next.
+func (r *Ring) drop(entry []byte, next uint64) {
+	if entry != nil && r.Evict != nil {
+		r.Evict(entry)
+	}
+	r.first = next
 }
 
 // at returns the entry at a position, nil where there is only a gap, and the

@@ -56,3 +56,33 @@ func TestWhatIsTooLargeIsNotKept(t *testing.T) {
 	f(Least, Least/4-head, true)
 	f(Least, Least/4-head+1, false)
 }
+
+func TestWhatIsSparedGoesToTheBack(t *testing.T) {
+	r := New(Least)
+	var gone []byte
+	r.Evict = func(entry []byte) { gone = append(gone, entry[0]) }
+	count := func() map[byte]int {
+		n := map[byte]int{}
+		r.Each(0, Least, func(entry []byte) { n[entry[0]]++ })
+		return n
+	}
+	add := func(kind byte, size int, keep func([]byte) bool) {
+		r.Rotate(size, keep)
+		r.Add(bytes.Repeat([]byte{kind}, size))
+	}
+	upper := func(entry []byte) bool { return entry[0] < 'a' }
+	for i := range 20 {
+		add("Aa"[i&1], 400, upper)
+	}
+	for range 200 {
+		add('b', 330, upper)
+	}
+	if n := count(); n['A'] < 9 || n['a'] != 0 || n['b'] < 20 { // one may go where the ring has its seam
+		t.Errorf("it holds %v", n)
+	}
+	gone = nil
+	add('b', 4000, func([]byte) bool { return true })
+	if n := count(); n['b'] == 0 || len(gone) == 0 {
+		t.Errorf("where all are spared, the oldest go: %q are gone, and it holds %v", gone, n)
+	}
+}

@@ -35,7 +35,8 @@ const patience = 10
 // be read, a Main that is empty and a file that was emptied look like a save
 // half done: they are believed after ten debounces. An emptied file is applied
 // then. The others are told to problem, each once until it is over or another
-// one takes its place, and nothing is applied. Both functions run on
+// one takes its place, and nothing is applied. While there is a Hold, for MaxHold at
+// the most, nothing is applied and no problem is told. Both functions run on
 // Watch's goroutine; what changes while they do is seen after them.
 func (f *Folder) Watch(ctx context.Context, last Snapshot, apply func(Snapshot), problem func(error)) error {
 	dir, err := filepath.Abs(f.Dir)
@@ -43,7 +44,7 @@ func (f *Folder) Watch(ctx context.Context, last Snapshot, apply func(Snapshot),
 		return fmt.Errorf("reload: %w", err)
 	}
 	w := &watch{
-		dir: f.Dir, debounce: f.Debounce, last: last, apply: apply, problem: problem,
+		dir: f.Dir, debounce: f.Debounce, last: last, apply: apply, problem: problem, log: f.Log,
 	}
 	if w.debounce <= 0 {
 		w.debounce = 20 * time.Millisecond
@@ -74,7 +75,10 @@ type watch struct {
 	last     Snapshot  // as applied
 	apply    func(Snapshot)
 	problem  func(error)
+	log      *slog.Logger
 
+	held      time.Time // since when there is a Hold; zero for none
+	overheld  bool      // for too long
 	told      string    // the problem that was told; "" for none
 	unsettled time.Time // since when the folder looks half saved; zero when it does not
 	doubt     string    // in what way
@@ -116,6 +120,10 @@ func (w *watch) run(ctx context.Context, every time.Duration, hints <-chan struc
 // look reads the folder and acts on it. It reports whether to look again soon.
 func (w *watch) look(now time.Time) (again bool) {
 	next, err := read(w.dir, w.found)
+	if w.onHold(now) {
+		w.unsettled = time.Time{}
+		return false // its removal is an event, and polling sees it too
+	}
 	if _, ok := next.Files[Main]; err == nil && !ok {
 		err = fmt.Errorf("reload: %s is missing in %s", Main, w.dir)
 	}

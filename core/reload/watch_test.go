@@ -351,6 +351,53 @@ func TestASaveInTwoStepsIsAppliedOnce(t *testing.T) {
 	})
 }
 
+func TestSavesWaitWhileTheFolderIsOnHold(t *testing.T) {
+	polled(t, func(t *testing.T, w *follower) {
+		hold := filepath.Join(w.dir, Hold)
+		write(t, w.dir, map[string]string{Hold: "", Main: "half"})
+		time.Sleep(MaxHold / 2)
+		must(t, os.Remove(w.path(Main)))
+		time.Sleep(MaxHold/2 - time.Minute)
+		synctest.Wait()
+		if a, p := len(w.applied), len(w.problems); a+p != 0 {
+			t.Errorf("on hold %d snapshots were applied and %d problems told", a, p)
+		}
+		write(t, w.dir, map[string]string{Main: "whole"})
+		must(t, os.Remove(hold))
+		w.wants("whole")
+
+		// One that was forgotten is not minded for ever, and the next one is.
+		write(t, w.dir, map[string]string{Hold: "", Main: "late"})
+		began := time.Now()
+		time.Sleep(MaxHold + time.Minute)
+		w.wants("late")
+		write(t, w.dir, map[string]string{Main: "later"})
+		w.wants("later")
+		if d := time.Since(began); d < MaxHold {
+			t.Errorf("it was minded for %v", d)
+		}
+		must(t, os.Remove(hold))
+		time.Sleep(time.Minute)
+		write(t, w.dir, map[string]string{Hold: "", Main: "again"})
+		time.Sleep(MaxHold / 2)
+		synctest.Wait()
+		if len(w.applied) != 0 {
+			t.Error("a second hold is not minded")
+		}
+	})
+}
+
+func TestTheEndOfAHoldIsSeenAtOnce(t *testing.T) {
+	w := started(t, nil) // it polls once an hour
+	write(t, w.dir, map[string]string{Hold: ""})
+	write(t, w.dir, map[string]string{"a.txt": "1"})
+	write(t, w.dir, map[string]string{"b.txt": "1"})
+	must(t, os.Remove(w.path(Hold)))
+	if s := w.next(); names(s) != "a.txt b.txt main.lua" {
+		t.Errorf("applied %s", names(s))
+	}
+}
+
 func TestAProblemThatComesBackIsToldAgainAndItsEndIsAppliedEachTime(t *testing.T) {
 	polled(t, func(t *testing.T, w *follower) {
 		for range 2 {

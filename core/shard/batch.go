@@ -61,6 +61,7 @@ func appendReceipt(b []byte, slot uint32, c wire.Counts, kept stored, why fault)
 	b = le.AppendUint32(b, c.Queued)
 	b = le.AppendUint32(b, c.Offline)
 	b = le.AppendUint32(b, c.Refused)
+	b = le.AppendUint32(b, c.Repeats)
 	return append(b, byte(kept), byte(why))
 }
 
@@ -119,9 +120,9 @@ func (s *Shard) unpack(p *parcel) bool {
 		case entryReceipt:
 			s.report(le.Uint32(b[1:]), wire.Counts{
 				Delivered: le.Uint32(b[5:]), Queued: le.Uint32(b[9:]),
-				Offline: le.Uint32(b[13:]), Refused: le.Uint32(b[17:]),
-			}, stored(b[21]), fault(b[22]))
-			b = b[23:]
+				Offline: le.Uint32(b[13:]), Refused: le.Uint32(b[17:]), Repeats: le.Uint32(b[21:]),
+			}, stored(b[25]), fault(b[26]))
+			b = b[27:]
 		case entryLateReceipt:
 			s.reportLate(le.Uint32(b[1:]), b[5])
 			b = b[6:]

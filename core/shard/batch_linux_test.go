@@ -30,7 +30,7 @@ func FuzzBatch(f *testing.F) {
 		targets := []core.Target{{Kind: kinds[int(kind)%3], Name: first}, {Kind: kinds[int(n)%3], Name: second}}
 		slot, fl := s.flights.take()
 		fl.shards, fl.receipt = 1, true
-		counts := wire.Counts{Delivered: 1, Queued: uint32(n), Offline: 5, Refused: 1 << 31}
+		counts := wire.Counts{Delivered: 1, Queued: uint32(n), Offline: 5, Refused: 1 << 31, Repeats: 3}
 
 		batch := appendMessage(nil, entryMessage, 7, wantsReceipt, targets, []byte(body))
 		batch = appendReceipt(batch, slot, counts, storedMemory, faultNone)

@@ -87,6 +87,7 @@ func (set *Set) Toll(generation uint32) core.Toll {
 				continue
 			}
 			t := p.Toll
+			t.Talkers = s.talkers
 			if p.Script != nil {
 				t.Errors, t.Calls = p.Script.Errors, p.Script.Calls
 			}

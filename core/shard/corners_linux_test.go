@@ -63,7 +63,6 @@ func TestAMessageThatWasWrittenIsDeliveredThoughItsRecipientLeavesInTheSameTurn(
 	r.turn()
 	for range 5 {
 		r.turn()
-		time.Sleep(10 * time.Millisecond)
 	}
 	if n := r.s.bounds.used; n == 0 && len(r.s.lates) > 0 {
 		t.Errorf("nothing waits, and receipts are owed for %d entries that are free: %v; %d flights wait", len(r.s.lates), r.s.lates, r.s.flights.late)

@@ -141,10 +141,13 @@ func TestALetterThatWasMovedWhileItIsReadIsReadThere(t *testing.T) {
 		m.record, m.err = st.log.ReadRecord(m.at, nil)
 	}
 	r.s.inbox.post(&parcel{kind: parcelPaged, paging: job})
-	r.settleLog()
-	time.Sleep(20 * time.Millisecond)
-	r.settleLog()
-	if text := joined(all(b)); strings.Contains(text, "damaged") {
+	text := ""
+	until(t, "b is told of m1", func() bool {
+		r.settleLog()
+		text += joined(all(b))
+		return strings.Contains(text, `"m1"`) || strings.Contains(text, "damaged")
+	})
+	if strings.Contains(text, "damaged") {
 		t.Errorf("m1 is intact in the log, and b is told %s", text)
 	}
 }

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"github.com/stratix-gateway/stratix/core/frame"
 	"github.com/stratix-gateway/stratix/core/record"
 	"github.com/stratix-gateway/stratix/core/wire"
 )
@@ -64,12 +63,18 @@ func (s *Shard) hasRoom(b *mailbox) bool {
 	switch {
 	case c == nil || !c.begun || c.state != open || !b.waits() || b.paging:
 		return false
-	case c.blocked || c.out != nil && c.out.waiting() >= feedBytes:
+	case brimming(c):
 		return false
 	case !b.reliable || b.sent == 0:
 		return true
 	}
 	return int(b.sent) < s.opt.Window && b.sentBytes < windowBytes
+}
+
+// brimming reports whether so much waits in c's outbound that nothing is added which
+// can wait elsewhere.
+func brimming(c *session) bool {
+	return c.blocked || c.out != nil && c.out.waiting() >= feedBytes
 }
 
 // choose returns the lane whose next message goes out: the most urgent, but one
@@ -227,33 +232,4 @@ func (s *Shard) feedHungry() {
 		s.feed(b, 0)
 	}
 	s.hungry = s.hungry[:0]
-}
-
-// untold is a gap that a connected client has to be told of.
-type untold struct {
-	box *mailbox
-	gap wire.Gap
-}
-
-// tellGaps tells the connected clients what will not come.
-func (s *Shard) tellGaps() {
-	for i := 0; i < len(s.untold); {
-		b := s.untold[i].box
-		s.gaps = s.gaps[:0]
-		for ; i < len(s.untold) && s.untold[i].box == b; i++ {
-			g := s.untold[i].gap
-			if n := len(s.gaps); n > 0 && s.gaps[n-1].To+1 == g.From && s.gaps[n-1].Cause == g.Cause {
-				s.gaps[n-1].To = g.To
-			} else {
-				s.gaps = append(s.gaps, g)
-			}
-		}
-		if c := b.conn; c != nil && c.begun && c.state == open && b.reliable {
-			s.text = wire.AppendGaps(s.text[:0], s.gaps)
-			o := s.outbound(c)
-			o.buf = frame.AppendFrame(o.buf, frame.OpText, s.text)
-		}
-	}
-	clear(s.untold)
-	s.untold = s.untold[:0]
 }

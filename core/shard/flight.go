@@ -89,6 +89,7 @@ func (s *Shard) report(slot uint32, c wire.Counts, kept stored, why fault) {
 	f.counts.Queued += c.Queued
 	f.counts.Offline += c.Offline
 	f.counts.Refused += c.Refused
+	f.counts.Repeats += c.Repeats
 	s.count.Offline += uint64(c.Offline)
 	if why == faultStorage || why == faultDisk {
 		s.count.Unstored += uint64(c.Refused)

@@ -91,6 +91,7 @@ func (s *Shard) greet(c *session) {
 	p.Toll.Connects++
 	if err := p.Hooks.Connect(&hello); err != nil {
 		p.Toll.Unmet++
+		p.Toll.Failing.Add(s.hashOf(c.ID))
 		s.count.HookErrors++
 		s.abandon(c, CloseRefused, "the gateway's on_connect hook failed", causeRefused)
 		return
@@ -135,10 +136,16 @@ func (s *Shard) retire(c *session, why cause) {
 	s.disconnect(c)
 	s.dir.remove(c)
 	s.count.closed(why)
+	if c.talks {
+		c.talks = false
+		s.talkers--
+	}
 	if c.hooked {
 		c.hooked = false
-		if err := s.programOf(c.ID).Hooks.Disconnect(&c.Session, string(why)); err != nil {
+		p := s.programOf(c.ID)
+		if err := p.Hooks.Disconnect(&c.Session, string(why)); err != nil {
 			s.count.HookErrors++
+			p.Toll.Failing.Add(s.hashOf(c.ID))
 		}
 		s.postDisconnect(c, why)
 	}

@@ -83,7 +83,7 @@ func (s *Shard) step(n int, now time.Time) {
 // events.
 func (s *Shard) wait(now time.Time) int {
 	switch {
-	case len(s.dirty) > 0 || len(s.hungry) > 0 || len(s.batches) > 0 || len(s.ready)+len(s.publications.waiting) > 0 && !s.stuck:
+	case len(s.dirty)+len(s.hungry)+len(s.untold)+len(s.batches) > 0 || len(s.ready)+len(s.publications.waiting) > 0 && !s.stuck:
 		return s.poll.wait(0)
 	case s.stuck:
 		return s.poll.wait(1) // the peer gives room back without a wake
@@ -206,7 +206,9 @@ func (s *Shard) advance(now time.Time) {
 	}
 	if s.index == 0 && now.Sub(s.ticked) >= time.Second {
 		s.ticked = now
+		s.program.Toll.Ticks++
 		if err := s.program.Hooks.Tick(s.unixMillis); err != nil {
+			s.program.Toll.Missed++
 			s.count.HookErrors++
 		}
 	}

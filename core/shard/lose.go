@@ -38,7 +38,7 @@ func (s *Shard) drop(b *mailbox, l *lane, before, i uint32, cause record.Cause) 
 	s.unlink(b, l, before, i, false)
 	b.remember(seq, cause)
 	b.advance()
-	if c := b.conn; c != nil && c.begun && b.reliable {
+	if c := b.conn; c != nil && c.begun && b.reliable && !b.owesGaps {
 		s.untold = append(s.untold, untold{b, wire.Gap{Range: wire.Range{From: seq, To: seq}, Cause: cause.String()}})
 	}
 }

@@ -41,6 +41,7 @@ type mailbox struct {
 	reliable bool // its client acknowledges; its session outlives a connection
 	mixed    bool // the log knows that some seqs were never in it
 	hungry   bool // in the list of those to be fed
+	owesGaps bool // its client, which does not read, is to be told of gaps
 	paging   bool // letters of it are being read from the disk
 	unsaid   bool // in the list of those whose acknowledgements are not in the log yet
 	stale    bool // the log has lost records of it: its state is owed

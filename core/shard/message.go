@@ -48,6 +48,10 @@ func (s *Shard) receive(c *session, b []byte) {
 
 // message runs a type 0 frame through the pipeline and commits what comes out.
 func (s *Shard) message(c *session, f *wire.Frame, size int) {
+	if !c.talks {
+		c.talks = true
+		s.talkers++
+	}
 	m := s.begun(&c.Session, f, size, core.Held{Program: s.programOf(c.ID), Slot: c.slot, Serial: c.serial})
 	v, err := s.runStages(m.Held().Program.Pipeline, m, false)
 	s.conclude(c, m, v, err)
@@ -92,7 +96,9 @@ func (s *Shard) runStages(p *core.Pipeline, m *core.Message, again bool) (v core
 // the message was held, and where the message was published.
 func (s *Shard) conclude(c *session, m *core.Message, v core.Verdict, err error) {
 	if v != core.Hold || err != nil {
-		m.Held().Program.Toll.Count(m.Instructions, err != nil)
+		if t := &m.Held().Program.Toll; t.Count(m.Instructions, err != nil) {
+			t.Blame(m.Instructions, err != nil, s.hashOf(m.From.ID))
+		}
 	}
 	switch {
 	case err != nil:
@@ -222,7 +228,7 @@ func (s *Shard) commit(c *session, m *core.Message) {
 
 // deny counts a message that comes to nothing, and tells its sender.
 func (s *Shard) deny(c *session, m *core.Message, r *ruling.Refusal) {
-	s.refusal(r)
+	s.refusal(r, m.From.ID, m.Held().Program)
 	s.rejected(c, m, outcomes[r.Why], r.Code, r.Text)
 }
 
@@ -231,8 +237,8 @@ var outcomes = [...]trace.Outcome{
 	ruling.Malformed: trace.Malformed, ruling.Forbidden: trace.Forbidden, ruling.TooMany: trace.Rejected, ruling.NoRoute: trace.NoRoute,
 }
 
-// refusal counts a refusal.
-func (s *Shard) refusal(r *ruling.Refusal) {
+// refusal counts what p has refused a client.
+func (s *Shard) refusal(r *ruling.Refusal, id string, p *core.Program) {
 	switch r.Why {
 	case ruling.Malformed:
 		s.count.Malformed++
@@ -240,6 +246,7 @@ func (s *Shard) refusal(r *ruling.Refusal) {
 		s.count.Forbidden++
 		if r.Policy != nil {
 			s.count.HookErrors++
+			p.Toll.Failing.Add(s.hashOf(id))
 		}
 	case ruling.TooMany:
 		s.count.Rejected++
@@ -266,12 +273,13 @@ func (s *Shard) ackSelf(c *session, m *core.Message) {
 
 // membership handles type 8 and 9 frames: all of the groups or none.
 func (s *Shard) membership(c *session, f *wire.Frame) {
-	groups, refusal := s.reader.Groups(&c.Session, f, s.programOf(c.ID))
+	p := s.programOf(c.ID)
+	groups, refusal := s.reader.Groups(&c.Session, f, p)
 	if refusal == nil && f.Type == wire.TypeJoin && !s.dir.joinAll(c, groups) {
 		refusal = ruling.TooManyGroups
 	}
 	if refusal != nil {
-		s.refusal(refusal)
+		s.refusal(refusal, c.ID, p)
 		s.tell(c, f.ID, refusal.Code, refusal.Text)
 		return
 	}

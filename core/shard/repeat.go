@@ -15,6 +15,7 @@ const (
 func (s *Shard) repeated(k *keeping, b *mailbox, mark uint32) {
 	s.count.Repeats++
 	w := &k.wait
+	w.counts.Repeats++
 	if mark&markDisk == 0 {
 		w.stored = storedMemory
 	}

@@ -66,7 +66,7 @@ func (s *Shard) part(b *mailbox) {
 	if c.out != nil {
 		c.out.sent = c.out.sent[:0]
 	}
-	c.box, b.conn = nil, nil
+	c.box, b.conn, b.owesGaps = nil, nil, false // it says hello before it hears of them
 	s.rewind(b)
 	b.seen = s.unixMillis / 1000
 }

@@ -127,8 +127,11 @@ func (s *Shard) ownerOf(id string) int {
 	if len(s.peers) == 1 {
 		return 0
 	}
-	return int(maphash.String(s.seed, id) % uint64(len(s.peers)))
+	return int(s.hashOf(id) % uint64(len(s.peers)))
 }
+
+// hashOf is the same for a ClientID on all shards.
+func (s *Shard) hashOf(id string) uint64 { return maphash.String(s.seed, id) }
 
 // Resume takes messages back that a stage held. It may be called from any
 // goroutine.

@@ -48,6 +48,7 @@ type session struct {
 	deaf     bool // its socket is not watched for reading
 	held     bool // a stage holds a message of it: later ones wait
 	isReady  bool // in the ready list
+	talks    bool // it has sent a message
 	hooked   bool // on_connect accepted it: on_disconnect is owed
 	reliable bool // it acknowledges what it gets, and resumes
 	begun    bool // it may be given what its mailbox holds

@@ -94,7 +94,8 @@ type Shard struct {
 	pulse        *pulse // nil while nobody watches
 	program      *core.Program
 	canary       canary
-	recorder     traffic.Recorder
+	talkers      int // sessions with talks
+	recorder     *traffic.Recorder
 	retiring     []*core.Program // not live any more, with messages still held
 	samples      *core.Samples   // where the scripts note what they do; nil while nobody asks
 

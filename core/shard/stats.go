@@ -40,6 +40,7 @@ type Counts struct {
 	CommitsFailed                uint64
 	Evicted                      uint64                         // mailboxes forgotten for lack of room
 	Traced, TracesSkipped        uint64                         // messages that left a trace; that came to nothing and left none, being too many
+	Unrecorded                   uint64                         // messages of a flood that the recording left out
 	TailMissed                   uint64                         // entries that tails were too slow for
 	PagedIn                      uint64                         // letters read from the disk
 	Lapsed                       [len(record.Causes) + 1]uint64 // messages that will never be delivered, by cause
@@ -62,6 +63,7 @@ type Stats struct {
 	Traces      int           // kept now
 	TraceBytes  int           // that they take
 	Oldest      time.Duration // how long the oldest has waited; up to a few seconds old
+	Full        Full          // the same
 	Generation  uint32
 	Stages      map[string]core.Tally // by metric label, over all generations
 	Script      core.ScriptTally      // over all generations
@@ -88,6 +90,7 @@ func (s *Shard) counted() Stats {
 		Pending:     int(s.bounds.used),
 		RingBytes:   s.arena.InUse(),
 		Oldest:      s.oldestAge(),
+		Full:        s.sweep.last,
 		Generation:  s.program.Generation,
 		Stages:      map[string]core.Tally{},
 		Told:        maps.Clone(s.told),
@@ -95,6 +98,7 @@ func (s *Shard) counted() Stats {
 		TurnTime:    s.turnTime,
 		TurnLengths: s.turnLengths,
 	}
+	st.Unrecorded = s.recorder.Skipped
 	for _, r := range []*trace.Ring{s.tracer.sampled, s.tracer.ended} {
 		k := r.Kept()
 		st.Traces += k.Traces
@@ -138,6 +142,7 @@ func (st *Stats) Add(other *Stats) {
 	st.Traces += other.Traces
 	st.TraceBytes += other.TraceBytes
 	st.Oldest = max(st.Oldest, other.Oldest)
+	st.Full.add(&other.Full)
 	st.Generation = max(st.Generation, other.Generation)
 	for code, n := range other.Told {
 		if st.Told == nil {
@@ -251,6 +256,7 @@ func (c *Counts) add(o *Counts) {
 	c.Traced += o.Traced
 	c.TracesSkipped += o.TracesSkipped
 	c.TailMissed += o.TailMissed
+	c.Unrecorded += o.Unrecorded
 	for i := range c.Lapsed {
 		c.Lapsed[i] += o.Lapsed[i]
 	}

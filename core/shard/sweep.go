@@ -32,8 +32,23 @@ type sweep struct {
 	home   uint32 // the oldest home in this round
 	oldest int64  // the oldest message in this round, milliseconds since 1970
 	move   uint32 // the segment whose messages are copied in this round; 0 for none
+	full   Full   // of this round
 
-	age int64 // the oldest message of the last round; 0 for none
+	age  int64 // the oldest message of the last round; 0 for none
+	last Full  // of the last round
+}
+
+// Full is the clients for whom no more is kept, and some of their names.
+type Full struct {
+	Clients int
+	Names   []string // fullNames at the most
+}
+
+const fullNames = 10
+
+func (f *Full) add(o *Full) {
+	f.Clients += o.Clients
+	f.Names = append(f.Names, o.Names[:min(len(o.Names), fullNames-len(f.Names))]...)
 }
 
 // sweepOn does one tick's share.
@@ -67,8 +82,7 @@ func (s *Shard) endRound() {
 			s.needed.Store(s.need()) // a shard at rest keeps no segment
 		}
 	}
-	w.age = w.oldest
-	*w = sweep{at: len(s.boxList), head: max(1, s.head), home: max(1, s.head), age: w.age}
+	*w = sweep{at: len(s.boxList), head: max(1, s.head), home: max(1, s.head), age: w.oldest, last: w.full}
 	segment, n, ok := s.segments.oldest()
 	if below := s.relief.below; ok && below > 0 && segment < below || ok && below == 0 && n <= moveFew && segment+moveAge <= s.head {
 		w.move = segment
@@ -81,6 +95,12 @@ func (s *Shard) lookAt(b *mailbox) (looked int) {
 	now := s.unixMillis / 1000
 	c := b.conn
 	if b.count > 0 {
+		if s.isFull(b) {
+			w.full.Clients++
+			if len(w.full.Names) < fullNames {
+				w.full.Names = append(w.full.Names, b.name)
+			}
+		}
 		live := c != nil && c.begun
 		b.lanes(func(l *lane) {
 			s.noteOldest(l.first)
@@ -125,6 +145,14 @@ func (s *Shard) lookAt(b *mailbox) (looked int) {
 		w.home = min(w.home, b.home)
 	}
 	return looked
+}
+
+// isFull reports whether no other message would be kept for b unless one makes way;
+// nor a large one, where bytes bound it.
+func (s *Shard) isFull(b *mailbox) bool {
+	r := s.opt.Ring
+	bytes := r.ClientBytes.Load()
+	return int64(b.count-b.yielding) >= r.ClientMessages.Load() || b.bytes-b.yieldSize > bytes-bytes/64
 }
 
 func (s *Shard) noteOldest(i uint32) {

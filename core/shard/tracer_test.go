@@ -60,6 +60,7 @@ func account(t *trace.Trace) string {
 	word(t.Replies+t.Groups > 0, "replies=%d groups=%d", t.Replies, t.Groups)
 	if a := t.Answer; a != nil {
 		word(true, "told=%v %s%s%s d=%d q=%d o=%d r=%d", a.Told, a.Stored, a.Status, a.Code, a.Delivered, a.Queued, a.Offline, a.Refused)
+		word(a.Repeats > 0, "repeats=%d", a.Repeats)
 	}
 	word(t.Late != nil, "late=%v", t.Late != nil && t.Late.Outcome == "delivered")
 	return strings.Join(words, " ")
@@ -130,6 +131,25 @@ func TestEveryEndOfAMessageIsExplained(t *testing.T) {
 			"drop":      {`"data":"drop"`, ""},
 			"offline":   {`"to":"nobody","data":1`, ""},
 		})
+	})
+}
+
+func TestARepeatIsExplainedAsOne(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, transport string) {
+		g := start(t, transport, tracing(1), &hooks{}, judge)
+		a := g.connect("a")
+		g.await(1)
+		f := func(to, want string) {
+			t.Helper()
+			a.send(fmt.Sprintf(`{"type":0,"messageId":"m","to":%s,"data":"kept"}`, to))
+			a.text()
+			if got := g.ways("m", ""); got[strings.LastIndex(got, "\n")+1:] != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		}
+		f(`"b"`, "a accepted stage0:next client:b told=true memoryqueued d=0 q=1 o=0 r=0")
+		f(`"b"`, "a accepted stage0:next client:b told=true memoryqueued d=0 q=1 o=0 r=0 repeats=1")
+		f(`["b","c"]`, "a accepted stage0:next client:b client:c told=true memoryqueued d=0 q=2 o=0 r=0 repeats=1")
 	})
 }
 

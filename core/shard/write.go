@@ -135,8 +135,11 @@ func (s *Shard) write(c *session) {
 		c.blocked = false
 		s.watch(c)
 	}
-	if c.box != nil {
-		s.hunger(c.box)
+	if b := c.box; b != nil {
+		s.hunger(b)
+		if b.owesGaps {
+			s.oweNoGaps(b)
+		}
 	}
 	switch {
 	case c.state == leaving:

@@ -254,3 +254,40 @@ func TestWhoYieldsDoesNotCountAgainstItsSender(t *testing.T) {
 		st.dir = t.TempDir()
 	}
 }
+
+func TestWhoHasNoRoomForMoreIsNamed(t *testing.T) {
+	for _, policy := range []core.Overflow{core.OverflowReject, core.OverflowDropOldest} {
+		r := boundAt(t, policy)
+		r.attach("a", false)
+		r.turn()
+		f := func(clients int, names ...string) {
+			t.Helper()
+			r.settleLog()
+			r.s.sweepOn()
+			r.s.sweepOn()
+			if got := r.s.stats().Full; got.Clients != clients || !slices.Equal(slices.Sorted(slices.Values(got.Names)), names) {
+				t.Errorf("%v: full are %+v, want %d: %q", policy, got, clients, names)
+			}
+		}
+		r.in("a", keyed("m1", "b", "", "one"))
+		f(0)
+		r.in("a", keyed("m2", "b", "", "two"))
+		r.in("a", keyed("m3", "c", "", "one"))
+		f(1, "b")
+		r.in("a", keyed("m4", "b", "", "three"))
+		r.in("a", keyed("m5", "c", "", "two"))
+		f(2, "b", "c")
+		r.gets("b")
+		f(1, "c")
+		for i := range 20 {
+			r.in("a", keyed(fmt.Sprint("x", i), fmt.Sprint("d", i), "", "one"))
+			r.in("a", keyed(fmt.Sprint("y", i), fmt.Sprint("d", i), "", "two"))
+		}
+		r.settleLog()
+		r.s.sweepOn()
+		r.s.sweepOn()
+		if got := r.s.stats().Full; got.Clients != 21 || len(got.Names) != fullNames {
+			t.Errorf("%v: full are %+v", policy, got)
+		}
+	}
+}

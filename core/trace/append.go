@@ -167,7 +167,7 @@ func AppendAnswer(dst []byte, number uint64, millis int64, told bool, c wire.Cou
 		flags = flagTold
 	}
 	dst = append(dst, flags)
-	for _, n := range [...]uint32{c.Delivered, c.Queued, c.Offline, c.Refused} {
+	for _, n := range [...]uint32{c.Delivered, c.Queued, c.Offline, c.Refused, c.Repeats} {
 		dst = binary.AppendUvarint(dst, uint64(n))
 	}
 	dst = appendText(dst, stored, maxName)

@@ -55,6 +55,7 @@ func Read(entry []byte, t *Trace) bool {
 		a := &Answer{Time: when}
 		a.Told = r.byte()&flagTold != 0
 		a.Delivered, a.Queued, a.Offline, a.Refused = uint32(r.uvarint()), uint32(r.uvarint()), uint32(r.uvarint()), uint32(r.uvarint())
+		a.Repeats = uint32(r.uvarint())
 		a.Stored, a.Status, a.Code, a.Reason = r.text(), r.text(), r.text(), r.text()
 		t.Answer = a
 	case kindLate:

@@ -120,6 +120,7 @@ type Answer struct {
 	Queued    uint32    `json:"queued"`
 	Offline   uint32    `json:"offline"`
 	Refused   uint32    `json:"refused"`
+	Repeats   uint32    `json:"repeats,omitempty"` // of these: they were given the message before, and this is what has become of that
 	Stored    string    `json:"stored,omitempty"`
 	Status    string    `json:"status,omitempty"` // delivered, queued; or empty and
 	Code      string    `json:"code,omitempty"`   // an error

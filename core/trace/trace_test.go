@@ -101,6 +101,8 @@ func TestWhatIsKnownLaterJoinsTheDecision(t *testing.T) {
 		AppendAnswer(nil, 4, 1000, false, wire.Counts{Offline: 1}, "", "", "offline", "nobody"))
 	f(`,"answer":{"time":"1970-01-01T00:00:01Z","told":true,"delivered":1,"queued":2,"offline":3,"refused":4,"stored":"disk","status":"queued"},"late":{"time":"1970-01-01T00:00:02Z","outcome":"expired"}}`,
 		ok, AppendLate(nil, 4, 2000, "expired"))
+	f(`,"answer":{"time":"1970-01-01T00:00:01Z","told":true,"delivered":0,"queued":1,"offline":0,"refused":0,"repeats":1,"stored":"disk","status":"queued"}}`,
+		AppendAnswer(nil, 4, 1000, true, wire.Counts{Queued: 1, Repeats: 1}, "disk", "queued", "", ""))
 }
 
 func TestADecisionIsFoundByItsMessage(t *testing.T) {

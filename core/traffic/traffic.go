@@ -98,6 +98,16 @@ func Read(entry []byte, in *Input) bool {
 	return true
 }
 
+// origin reads of an entry when it was sent, and by whom.
+func origin(entry []byte) (time int64, from []byte) {
+	r := reader{entry, true}
+	time = int64(r.uvarint())
+	r.uvarint()
+	r.uvarint()
+	r.take(1)
+	return time, r.take(r.uvarint())
+}
+
 // reader takes an entry apart; once it has met its end it gives nothing more.
 type reader struct {
 	b  []byte

@@ -12,7 +12,10 @@ import (
 // it is. The words stored and status need no escapes.
 
 // Counts says what became of a message's recipients.
-type Counts struct{ Delivered, Queued, Offline, Refused uint32 }
+type Counts struct {
+	Delivered, Queued, Offline, Refused uint32
+	Repeats                             uint32 // of all of these: they were given it before
+}
 
 // AppendAck appends the acknowledgement of a message.
 func AppendAck(dst, id []byte, stored, status string) []byte {

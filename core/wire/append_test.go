@@ -22,7 +22,7 @@ func TestFramesOfTheGateway(t *testing.T) {
 	f(AppendAck(nil, id, "memory", "delivered"), `{"type":1,"messageId":"msg-001","stored":"memory","status":"delivered"}`)
 	f(AppendAck(nil, nil, "disk", "queued"), `{"type":1,"stored":"disk","status":"queued"}`)
 	f(AppendAckCounts(nil, id, "memory", "delivered", Counts{}), `{"type":1,"messageId":"msg-001","stored":"memory","status":"delivered"}`)
-	f(AppendAckCounts(nil, id, "memory", "queued", Counts{1, 2, 3, math.MaxUint32}),
+	f(AppendAckCounts(nil, id, "memory", "queued", Counts{1, 2, 3, math.MaxUint32, 9}),
 		`{"type":1,"messageId":"msg-001","stored":"memory","status":"queued","delivered":1,"queued":2,"offline":3,"refused":4294967295}`)
 	f(AppendAckCounts(nil, id, "memory", "delivered", Counts{Delivered: 7, Refused: 1}),
 		`{"type":1,"messageId":"msg-001","stored":"memory","status":"delivered","delivered":7,"refused":1}`)

@@ -50,7 +50,7 @@ func TestNothingAllocates(t *testing.T) {
 	m, dst, id := typicalMessage(), make([]byte, 0, 512), []byte(`"m"`)
 	f("AppendHead and AppendBody", func() { dst = AppendBody(AppendHead(dst[:0], 12345), m) })
 	f("AppendReply", func() { dst = AppendReply(dst[:0], m, m.Data) })
-	f("AppendAckCounts", func() { dst = AppendAckCounts(dst[:0], id, "memory", "delivered", Counts{1, 2, 3, 4}) })
+	f("AppendAckCounts", func() { dst = AppendAckCounts(dst[:0], id, "memory", "delivered", Counts{1, 2, 3, 4, 5}) })
 	f("AppendGroupsAck", func() { dst = AppendGroupsAck(dst[:0], id, TypeJoin, list) })
 	f("AppendError", func() { dst = AppendError(dst[:0], id, "no_route", "no \"route\" \xff\n") })
 	f("AppendGoodbye", func() { dst = AppendGoodbye(dst[:0], 1500, "drain") })

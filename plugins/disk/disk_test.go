@@ -245,3 +245,31 @@ func TestTheReadmeIsTrue(t *testing.T) {
 		t.Errorf("the first example sets %+v", g.given[0])
 	}
 }
+
+func TestACanarysSettingsWaitUntilItIsLiveForAll(t *testing.T) {
+	g := newGateway(t)
+	live, canary, refused := g.open(t, values{"sync": "os"}), g.open(t, values{"sync": "interval"}), g.open(t, values{})
+	start(t, live)
+	for _, s := range []stage{refused, canary} {
+		if err := s.Start(core.ForCanary(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop(t, refused)
+	if got, want := g.given[len(g.given)-1].Sync, core.SyncOS; got != want {
+		t.Errorf("the log has %v, want %v", got, want)
+	}
+	for range 2 { // a stage that it shares with what is live governs already
+		if err := canary.(core.Governor).Govern(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop(t, live)
+	if got, want := g.syncs(), "os os os interval"; got != want {
+		t.Errorf("the log got %q, want %q", got, want)
+	}
+	g.broken = errors.New("no data folder")
+	if err := g.open(t, values{}).Start(core.ForCanary(t.Context())); !errors.Is(err, g.broken) {
+		t.Errorf("without a data folder a canary starts with %v", err)
+	}
+}

@@ -10,7 +10,7 @@ import (
 	"github.com/stratix-gateway/stratix/core"
 )
 
-// live is the started stages of a gateway in the order of their starts; its
+// live is the stages that govern a gateway in the order in which they began to; its
 // Ring has the bounds of the last. It outlives generations: while one replaces
 // another the stages of both are in it.
 type live struct {
@@ -22,21 +22,30 @@ func (s *stage) live() *live {
 	return s.env.State("ring", func() any { return new(live) }).(*live)
 }
 
-// Start gives the gateway the bounds of s.
-func (s *stage) Start(context.Context) error {
+// Start gives the gateway the bounds of s; a canary's wait until it is live for all.
+func (s *stage) Start(ctx context.Context) error {
 	if s.env.Ring == nil {
 		return errors.New("the gateway lends no ring")
 	}
+	if core.IsCanary(ctx) {
+		return nil
+	}
+	return s.Govern()
+}
+
+// Govern gives the gateway the bounds of s.
+func (s *stage) Govern() error {
 	l := s.live()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.stages = slices.DeleteFunc(l.stages, func(o *stage) bool { return o == s })
 	l.stages = append(l.stages, s)
 	s.Bound(s.env.Ring)
 	return nil
 }
 
 // Stop gives the gateway back the bounds of the stage that started before, or
-// the default ones, where s has started last: its generation may have been
+// the default ones, where s governs: its generation may have been
 // refused, or the stage taken out of the script.
 func (s *stage) Stop(context.Context) error {
 	l := s.live()

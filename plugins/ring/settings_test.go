@@ -191,3 +191,28 @@ func TestAStageThatIsNotStartedStopsQuietly(t *testing.T) {
 	stop(t, limited(t, env, 2))
 	wantMessages(t, env, 1)
 }
+
+func TestACanarysBoundsWaitUntilItIsLiveForAll(t *testing.T) {
+	env := coretest.Env(t, nil)
+	live, canary, refused := limited(t, env, 1), limited(t, env, 2), limited(t, env, 3)
+	start(t, live)
+	for _, s := range []stage{refused, canary} {
+		if err := s.Start(core.ForCanary(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop(t, refused)
+	wantMessages(t, env, 1)
+	for range 2 { // a stage that it shares with what is live governs already
+		if err := canary.(core.Governor).Govern(); err != nil {
+			t.Fatal(err)
+		}
+		wantMessages(t, env, 2)
+	}
+	stop(t, live)
+	wantMessages(t, env, 2)
+	stop(t, canary)
+	if got := boundsOf(env.Ring); got != standard {
+		t.Errorf("got %v", got)
+	}
+}
