@@ -62,6 +62,17 @@ func (r *run) assault(ctx context.Context, f *fleet, m measurement, result *Resu
 	})
 }
 
+// faults says what came out wrong: clients that cannot come in are as bad as
+// messages that are lost.
+func (r *Result) faults(copies int) []string {
+	all := r.Totals.faults(copies)
+	if o := r.Assault; o != nil && o.Newcomers.Failed > 0 {
+		all = append(all, fmt.Sprintf("newcomers not let in within %v: %d", newcomerPatience, o.Newcomers.Failed))
+		r.Why = o.Newcomers.Why
+	}
+	return all
+}
+
 // watch notes the most memory that the gateway takes until ctx ends.
 func (o *Assault) watch(ctx context.Context, pid int) {
 	for pause(ctx, rssEvery) == nil {

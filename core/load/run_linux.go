@@ -193,7 +193,7 @@ func (r *run) measure(ctx context.Context, m measurement) (Result, error) {
 		return Result{}, err
 	}
 	result.Totals = f.counts()
-	faults := result.Totals.faults(copies)
+	faults := result.faults(copies)
 	if s := result.Saves; s != nil && s.Late > 0 {
 		faults = append(faults, fmt.Sprintf("saves not live within %v: %d", r.saveLimit, s.Late))
 	}
