@@ -220,6 +220,59 @@ func FuzzAdmit(f *testing.F) {
 	})
 }
 
+// Whatever the header names, nothing is let in but what one of the keys' owners
+// has signed.
+func FuzzForgedTokens(f *testing.F) {
+	byKid := map[string]string{"RSA": "RSA", "P256": "P256", "P384": "P384", "P521": "P521", "Ed": "Ed"}
+	all, err := parseSet([]byte(jwkSet(f, byKid)), false)
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := &stage{keys: fixed{all}, algorithms: algorithms, name: pattern{parts: []part{{text: "alice"}}}}
+	bodies := map[string]bool{}
+	for algorithm, by := range kinds {
+		token := sign(f, algorithm, by, by, good(nil))
+		if said, _ := ask(f, s, "alice", token); said != "ok" {
+			f.Fatal(algorithm, said)
+		}
+		parts := strings.SplitN(token, ".", 3)
+		bodies[parts[1]] = true
+		f.Add(fmt.Sprintf(`{"alg":%q,"kid":%q}`, algorithm, by), parts[1], parts[2])
+		f.Add(`{"alg":"none"}`, parts[1], "")
+		f.Add(fmt.Sprintf(`{"alg":"HS256","kid":%q}`, by), encode(`{"sub":"root"}`), parts[2])
+		f.Add(fmt.Sprintf(`{"alg":%q,"jwk":{"kty":"oct","k":"AAAA"},"jku":"http://127.0.0.1/","x5u":"x"}`, algorithm), encode(`{"sub":"root"}`), parts[2])
+	}
+	f.Fuzz(func(t *testing.T, head, body, signature string) {
+		said, g := ask(t, s, "alice", encode(head)+"."+body+"."+signature)
+		if said == "ok" && !bodies[body] {
+			t.Errorf("%s with %s and %s is let in with %s", head, body, signature, g.Claims)
+		}
+	})
+}
+
+// A key that an operator gives is read or refused, and what is read can be used.
+func FuzzKeys(f *testing.F) {
+	for _, name := range []string{"RSA", "P256", "Ed"} {
+		f.Add([]byte(publicPEM(f, name)))
+	}
+	f.Add([]byte(secret))
+	f.Add([]byte(jwkSet(f, map[string]string{"a": "RSA", "b": secret})))
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		all, err := parseKeys(text, nil)
+		if (err == nil) != (len(all) > 0) || len(all) > maxKeys {
+			t.Fatalf("%d keys and %v", len(all), err)
+		}
+		s := &stage{keys: fixed{all}, algorithms: algorithms, name: pattern{parts: []part{{text: "alice"}}}}
+		for _, algorithm := range algorithms {
+			head := encode(`{"alg":"` + algorithm + `"}`)
+			if said, _ := ask(t, s, "alice", head+"."+encode(`{"sub":"alice"}`)+"."+encode("x")); said == "ok" {
+				t.Errorf("%q lets in what nobody signed", text)
+			}
+		}
+	})
+}
+
 func BenchmarkAdmit(b *testing.B) {
 	for _, algorithm := range []string{"HS256", "RS256", "PS256", "ES256", "EdDSA"} {
 		by, key := secret, secret

@@ -1,9 +1,13 @@
 package jwt
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -111,10 +115,80 @@ func TestAServerThatLiesIsNotBelieved(t *testing.T) {
 			}
 		}
 	})
+	f("300 keys", text(`{"keys":[`+strings.Repeat("{},", 299)+`{}]}`))
+	f("not a valid key", text(`{"keys":[{"kty":"RSA","e":"AQAB","n":"`+strings.Repeat("_", 900_000)+`"}]}`)) // of 5 million bits
+	f("not a valid key", text(`{"keys":[{"kty":"RSA","n":"`+strings.Repeat("_", 342)+`","e":"`+strings.Repeat("_", 900_000)+`"}]}`))
+	f("no valid JSON", text(strings.Repeat("[", 1<<20)))
+	f("larger than 1MiB", func(w http.ResponseWriter, _ *http.Request) { // from a few kilobytes
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(bomb(t, 8<<20))
+	})
+	f("unexpected EOF", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte(`{"keys":[`))
+	})
+	f("server response headers exceeded", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X", strings.Repeat("x", 1<<20))
+	})
 	f("https only", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://issuer.example.com/", http.StatusFound)
 	})
 	f("more than 3 redirects", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) })
+}
+
+// bomb is a gzip stream that becomes n bytes.
+func bomb(t *testing.T, n int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(make([]byte, n)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// A byte now and then does not prolong the wait.
+func TestAServerThatDripsIsNotWaitedFor(t *testing.T) {
+	over := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for {
+			_, _ = w.Write([]byte(" "))
+			w.(http.Flusher).Flush()
+			select {
+			case <-r.Context().Done():
+				return
+			case <-over:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}))
+	defer server.Close()
+	defer close(over)
+	if got := startError(t, server.URL, 50*time.Millisecond); !strings.Contains(got, "deadline") {
+		t.Error(got)
+	}
+}
+
+// Whatever a server does, it is cut off after fetchTime, also where nobody else
+// sets a limit.
+func TestAFetchHasATimeOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		defer func() { _ = there.Close() }()
+		before := fetcher
+		defer func() { fetcher = before }()
+		fetcher = newFetcher()
+		fetcher.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) { return here, nil }
+		go func() { _, _ = io.Copy(io.Discard, there) }() // it reads the request, and says nothing
+		began := time.Now()
+		if _, _, err := fetch(t.Context(), "http://127.0.0.1/"); err == nil || time.Since(began) != fetchTime {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
 }
 
 func TestAServerThatHangsIsNotWaitedFor(t *testing.T) {
@@ -403,6 +477,60 @@ func TestLifetimeIsReadWithinBounds(t *testing.T) {
 	f("max-age=99999999999999999999", defaultAge)
 	f("no-store", minAge)
 	f("no-cache, max-age=600", minAge)
+}
+
+// A server that begins to lie or to hang changes nothing for those whose keys are
+// known, and a token with a kid that is not waits for a bounded time.
+func TestKnownKeysOutliveALyingServer(t *testing.T) {
+	f := func(what string, lie http.HandlerFunc) {
+		t.Helper()
+		var lies atomic.Bool
+		set := jwkSet(t, map[string]string{"a": "RSA"})
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if lies.Load() {
+				lie(w, r)
+				return
+			}
+			_, _ = w.Write([]byte(set))
+		}))
+		defer server.Close()
+		s := opened(t, map[string]any{"jwks": server.URL, "algorithms": []any{"RS256"}}, nil)
+		lies.Store(true)
+		remote := s.keys.(*fetched).set
+		remote.mu.Lock()
+		remote.last = time.Time{} // as after a while
+		remote.mu.Unlock()
+		if said, _ := ask(t, s, "alice", sign(t, "RS256", "b", "RSA2", good(nil))); said != "unknown_key" {
+			t.Errorf("%s: a kid that is not known: %s", what, said)
+		}
+		if said, _ := ask(t, s, "alice", sign(t, "RS256", "a", "RSA", good(nil))); said != "ok" {
+			t.Errorf("%s: a key that is known: %s", what, said)
+		}
+	}
+	f("nothing", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	f("no keys", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[]}`)) })
+	f("a page", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`<html>`)) })
+	f("a secret", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(jwkSet(t, map[string]string{"b": secret})))
+	})
+	f("without end", func(w http.ResponseWriter, _ *http.Request) {
+		for _, err := w.Write(nil); err == nil; _, err = w.Write(make([]byte, 64<<10)) {
+		}
+	})
+	f("itself", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) })
+	f("hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+}
+
+// No lifetime that a server names makes the gateway ask all the time, or never.
+func FuzzLifetime(f *testing.F) {
+	f.Add("max-age=600")
+	f.Add(`public, max-age="5", no-store`)
+	f.Add("max-age=18446744073709551616,max-age=-1")
+	f.Fuzz(func(t *testing.T, header string) {
+		if age := lifetime(header); age < minAge || age > maxAge {
+			t.Errorf("%q: %v", header, age)
+		}
+	})
 }
 
 func FuzzKeySet(f *testing.F) {
