@@ -27,8 +27,13 @@ var bearer = []byte("Bearer ")
 
 // identify says who sends a request. On the admin address no key is needed while
 // none are configured, and never on its unix socket, which only the gateway's own
-// user can open; a key that is there is looked at in any case. nil is nobody.
+// user can open; a key that is there is looked at in any case. nil is nobody, as
+// are two at once.
 func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool) *caller {
+	all := h.PeekAll(fasthttp.HeaderAuthorization)
+	if len(all) > 1 {
+		return nil
+	}
 	text := h.Peek(fasthttp.HeaderAuthorization)
 	if len(text) == 0 {
 		_, private := local.(*net.UnixAddr)

@@ -19,6 +19,9 @@ const (
 	askAgain = 10 * time.Second
 	// askWait is how long a client waits for a fetch.
 	askWait = 3 * time.Second
+	// maxAsking is how many clients wait at once; each holds a connection that
+	// others may need.
+	maxAsking = 256
 	// firstRetry and lastRetry are the back-off after fetches that failed.
 	firstRetry = time.Second
 	lastRetry  = 5 * time.Minute
@@ -95,6 +98,8 @@ type remote struct {
 	get   func(ctx context.Context, url string) (keys, time.Duration, error)
 	keys  atomic.Pointer[keys]
 	users int // stages; guarded by remotes.mu
+
+	asking atomic.Int32 // clients that wait for a fetch
 
 	asked chan struct{} // somebody waits for a fetch
 	end   context.CancelFunc
@@ -189,6 +194,10 @@ func (r *remote) fetching() (done func()) {
 func (r *remote) find(ctx context.Context, id, algorithm string) ([]any, error) {
 	if found := r.keys.Load().find(id, algorithm); found != nil || id == "" || r.keys.Load().holds(id) {
 		return found, nil
+	}
+	defer r.asking.Add(-1)
+	if r.asking.Add(1) > maxAsking {
+		return nil, unsure(askWait)
 	}
 	wait, later := r.ask()
 	if wait == nil {

@@ -382,6 +382,37 @@ func TestAnUnknownKidIsAskedForOnce(t *testing.T) {
 	})
 }
 
+// Strangers who name keys that there are not hold few connections up, also while
+// the issuer hangs.
+func TestNotAllWaitForAnUnknownKid(t *testing.T) {
+	bubble(t, func(t *testing.T, s *scripted, r *remote) {
+		time.Sleep(askAgain)
+		s.change(func() { s.takes = time.Minute })
+		began := time.Now()
+		var all sync.WaitGroup
+		var atOnce, later atomic.Int32
+		for range maxAsking + 700 {
+			all.Go(func() {
+				if _, err := r.find(t.Context(), "b", "HS256"); err == nil {
+					t.Error("the key is found")
+				}
+				if time.Since(began) == 0 {
+					atOnce.Add(1)
+				} else if time.Since(began) == askWait {
+					later.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if atOnce.Load() != 700 || later.Load() != maxAsking || r.asking.Load() != 0 {
+			t.Errorf("%d were answered at once, %d later, %d are still asking", atOnce.Load(), later.Load(), r.asking.Load())
+		}
+		if found, err := r.find(t.Context(), "a", "HS256"); len(found) != 1 || err != nil {
+			t.Errorf("a key that is known: %d, %v", len(found), err)
+		}
+	})
+}
+
 func TestAStoppedKeySetStillAnswers(t *testing.T) {
 	i := serve(t, jwkSet(t, map[string]string{"a": "RSA"}))
 	s, err := open(core.Config{Values: map[string]any{"jwks": i.URL, "algorithms": []any{"RS256"}}}, coretest.Env(t, nil))
