@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,9 @@ const (
 
 // assault measures messages while the gateway is attacked.
 func (r *run) assault(ctx context.Context, f *fleet, m measurement, result *Result) error {
+	// The loops of the attacker and of the workers take a processor of Go's each for
+	// themselves; the newcomers must not wait for one.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + r.Workers + 1))
 	outcome := &Assault{Name: m.attack.name}
 	result.Assault = outcome
 	return r.exchange(ctx, f, m, result, func(ctx context.Context, f *fleet, from time.Duration) (a, b moment, err error) {
