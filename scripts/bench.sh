@@ -12,11 +12,12 @@
 # "durable" runs with all three, connect and churn (no messages) and pending with
 # full, the others with full and neither.
 #
-#   bash scripts/bench.sh              about 12 minutes, on a machine that does nothing else
-#   bash scripts/bench.sh --quick      about 4 minutes, one repetition
+#   bash scripts/bench.sh              about 16 minutes, on a machine that does nothing else
+#   bash scripts/bench.sh --quick      about 5 minutes, one repetition
 #
 # BENCH_PORT chooses the port (18080), BENCH_RUNS and BENCH_SECONDS the
-# repetitions and their length. BENCH_SCENARIOS="pairs open" runs only those,
+# repetitions and their length. BENCH_SCENARIOS="pairs open" runs only those;
+# attack is 200 clients with 2,000 messages a second beside each attack in turn.
 # BENCH_MESSAGES is how many messages are left pending (1,000,000).
 # The lines of JSON behind the table are kept in BENCH_RESULTS, if that is set.
 set -euo pipefail
@@ -29,7 +30,7 @@ case "${1:-}" in
   *) echo "usage: bench.sh [--quick]" >&2; exit 2 ;;
 esac
 runs=${BENCH_RUNS:-$runs} seconds=${BENCH_SECONDS:-$seconds} port=${BENCH_PORT:-18080}
-scenarios=${BENCH_SCENARIOS:-idle pairs echo open fanout connect churn reload durable pending}
+scenarios=${BENCH_SCENARIOS:-idle pairs echo open fanout connect churn reload durable pending attack}
 messages=${BENCH_MESSAGES:-1000000}
 
 bash scripts/build.sh
@@ -188,6 +189,13 @@ awk -v runs="$runs" -v seconds="$seconds" '
     if (number("recovered") != number("sent")) {
       faults[++broken] = "pending: " number("sent") " messages were acknowledged, " number("recovered") " recovered"
     }
+  }
+  scenario == "attack" {
+    name = "attacked, " copy ", " text("attack") ": "
+    note(name "messages, p99 ms", "<= 10", "%.2f", number("p99_ms"))
+    note(name "newcomers, p99 ms", "", "%.2f", number("newcomers_p99_ms"))
+    note(name "RSS at most, MiB", "", "%.0f", number("rss_peak") / 1048576)
+    note(name "gateway CPU, cores", "", "%.2f", number("gateway_cpu"))
   }
   text("faults") != "" { faults[++broken] = scenario ", " copy ": " text("faults") }
   END {

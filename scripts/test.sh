@@ -10,6 +10,7 @@ exec </dev/null
 export CI=true
 
 linter=v2.15.0
+scanner=v1.9.0
 
 quick=false
 install=true
@@ -134,6 +135,17 @@ if ! $quick; then
   fi
 fi
 
+mkdir -p bin/tools
+scan=bin/tools/govulncheck
+if [[ $("$scan" -version 2>/dev/null) != *"@$scanner"* ]]; then
+  scan=
+  if $install; then
+    echo "building govulncheck $scanner"
+    GOBIN=$PWD/bin/tools GOFLAGS='' go install "golang.org/x/vuln/cmd/govulncheck@$scanner"
+    scan=bin/tools/govulncheck
+  fi
+fi
+
 section "modules are complete and unchanged"
 go mod verify
 go mod tidy -diff
@@ -155,6 +167,55 @@ for os in darwin windows; do
   echo "go build for $os"
   CGO_ENABLED=0 GOOS=$os go build -o "bin/$os/" ./cmd/stratix
 done
+
+# vulnerabilities prints where the database of known ones is: its own server, or
+# where that cannot be reached the same files from the module proxy, or from an
+# earlier run.
+vulnerabilities() {
+  local server=https://vuln.go.dev folder=
+  if has curl && curl -fsI --max-time 10 -o /dev/null "$server/index/db.json.gz"; then
+    echo "$server"
+    return
+  fi
+  if $install; then
+    folder=$(cd / && GOFLAGS='' go mod download -json golang.org/x/vulndb@latest 2>/dev/null | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",$/\1/p')
+  fi
+  if [[ -z $folder ]]; then
+    folder=$(find "$(go env GOMODCACHE)/golang.org/x" -maxdepth 1 -name 'vulndb@*' 2>/dev/null | sort | tail -n 1)
+  fi
+  if [[ -n $folder ]]; then echo "file://$folder/data/osv"; fi
+}
+
+# called scans as if with the Go $1, prints those that our code can reach, and
+# fails if there are any.
+called() {
+  local status=0 found
+  found=$(GOVERSION=$1 "$scan" -db "$database" ./... 2>&1) || status=$?
+  if ((status == 3)); then
+    grep -A 1 -E '^Vulnerability|Found in:' <<<"$found" | grep -vE '^--|Example traces' >&2
+  elif ((status != 0)); then
+    echo "$found" >&2
+  fi
+  return "$status"
+}
+
+database=
+if [[ -n $scan ]]; then database=$(vulnerabilities); fi
+if [[ -z $scan ]]; then
+  skip "known vulnerabilities: govulncheck $scanner is not there, and --no-install"
+elif [[ -z $database ]]; then
+  skip "known vulnerabilities: neither vuln.go.dev nor golang.org/x/vulndb can be reached"
+else
+  section "known vulnerabilities"
+  echo "database: $database"
+  go=$(go env GOVERSION)
+  named=$(sed -n 's/^toolchain //p' go.mod) # as GOTOOLCHAIN=auto takes it
+  newest=$(printf '%s\n' "$named" "$go" | sort -V | tail -n 1)
+  called "$newest"
+  if [[ $newest != "$go" ]] && ! called "$go"; then
+    skip "known vulnerabilities of $go itself, listed above: build with $named, which has none of them (GOTOOLCHAIN=auto does)"
+  fi
+fi
 
 if has shellcheck; then
   section "shell scripts"

@@ -21,7 +21,8 @@ Examples:
   stratix bench --scenario open --rate 20000 --seconds 10 --json
   stratix bench --scenario reload --connections 5000 --scripts /tmp/routes
   stratix bench --scenario durable --payload 200 --inflight 16
-  stratix bench --scenario pending --messages 1000000 --recipients 10000`
+  stratix bench --scenario pending --messages 1000000 --recipients 10000
+  stratix bench --scenario attack --seconds 3`
 }
 
 func (c *benchCmd) Run() error {

@@ -203,6 +203,9 @@ func (c *serveCmd) Run() error {
 	if err != nil {
 		return err
 	}
+	if opt.Transport == server.Epoll {
+		leaveOne(opt.Shards)
+	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // from the first moment on it does not end the process
 	g, err := gateway.Open(opt)
@@ -214,6 +217,16 @@ func (c *serveCmd) Run() error {
 	stopOnSignal(stop, log)
 	go reloadOnHangup(hangup, g)
 	return g.Run(ctx)
+}
+
+// leaveOne gives the scheduler one processor more than there are event loops. A
+// loop that waits in epoll keeps its processor for up to 10 ms, and with all of
+// them in use so long a handshake would wait to be noticed. GOMAXPROCS in the
+// environment is left as it is.
+func leaveOne(shards int) {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), shards+1))
+	}
 }
 
 // stopOnSignal calls stop at the first SIGTERM or SIGINT and ends the process

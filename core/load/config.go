@@ -21,6 +21,7 @@ const (
 	Reload  = "reload"  // open loop while main.lua is saved, time from save to live
 	Durable = "durable" // closed loop of reliable clients, acknowledged and received
 	Pending = "pending" // messages for recipients that are not there, memory
+	Attack  = "attack"  // open loop while the gateway is attacked in every way it knows
 )
 
 // What a run may ask for at most.
@@ -42,12 +43,12 @@ const (
 // Config says what to measure. Lists are measured one after the other, every
 // combination of them, and an empty list stands for the scenario's own.
 type Config struct {
-	Scenario    string  `help:"What to measure: ${enum}." enum:"idle,pairs,echo,open,fanout,connect,churn,reload,durable,pending" default:"pairs"`
+	Scenario    string  `help:"What to measure: ${enum}." enum:"idle,pairs,echo,open,fanout,connect,churn,reload,durable,pending,attack" default:"pairs"`
 	URL         string  `name:"url" help:"WebSocket address of the gateway, on an IPv4 loopback address." default:"ws://127.0.0.1:8080/ws"`
 	PID         int     `name:"pid" help:"Process ID of the gateway, for its CPU time and memory; 0 finds the process that listens at the address." default:"0"`
-	Connections []int   `help:"How many connections, 19500 at most; for idle, the levels between which memory is compared. Default: 5000,19000 for idle, 10000 for connect, 1001 for fanout, 5000 for reload, 64 senders for pending, else 1000."`
+	Connections []int   `help:"How many connections, 19500 at most; for idle, the levels between which memory is compared. Default: 5000,19000 for idle, 10000 for connect, 1001 for fanout, 5000 for reload, 64 senders for pending, 200 for attack, else 1000."`
 	Window      []int   `aliases:"inflight" help:"Messages in flight for each sender in a closed loop; --inflight says the same. Default: 1,16 for fanout, 16 for durable, 64 for pending, else 1,8."`
-	Rate        []int   `help:"Messages a second of an open loop, over all connections. Default: 20000 for reload, else 20000,100000."`
+	Rate        []int   `help:"Messages a second of an open loop, over all connections. Default: 20000 for reload, 2000 for attack, else 20000,100000."`
 	Seconds     float64 `help:"How long each measurement takes; a reload takes as long as its saves do." default:"5"`
 	Warmup      float64 `help:"Seconds of load before each measurement." default:"1"`
 	Size        int     `help:"Bytes of JSON in each message, from 128 to 16384." default:"128"`
@@ -76,6 +77,8 @@ func (c Config) withDefaults() Config {
 		window = []int{16}
 	case Pending:
 		connections, window = 64, []int{64}
+	case Attack:
+		connections, rate = 200, []int{2000}
 	}
 	if len(c.Connections) == 0 {
 		c.Connections = []int{connections}
@@ -128,7 +131,7 @@ func (c Config) check() error {
 		}
 	}
 	switch c.Scenario {
-	case Idle, Pairs, Echo, Open, Fanout, Connect, Churn, Reload, Durable, Pending:
+	case Idle, Pairs, Echo, Open, Fanout, Connect, Churn, Reload, Durable, Pending, Attack:
 	default:
 		errs = append(errs, fmt.Errorf("scenario: there is none named %q", c.Scenario))
 	}
@@ -177,7 +180,7 @@ func (c Config) check() error {
 // paired reports whether the connections send to each other in pairs.
 func (c Config) paired() bool {
 	switch c.Scenario {
-	case Pairs, Open, Reload, Durable:
+	case Pairs, Open, Reload, Durable, Attack:
 		return true
 	}
 	return false

@@ -45,7 +45,7 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%+v: %v, want %q", c, err, want)
 		}
 	}
-	for _, s := range []string{Idle, Pairs, Echo, Open, Fanout, Connect, Churn, Durable, Pending} {
+	for _, s := range []string{Idle, Pairs, Echo, Open, Fanout, Connect, Churn, Durable, Pending, Attack} {
 		f("", func(c *Config) { c.Scenario = s })
 	}
 	f("", func(c *Config) { c.Scenario, c.Scripts = Reload, "routes" })

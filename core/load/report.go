@@ -57,6 +57,9 @@ type Result struct {
 	// Of pending messages:
 	Backlog *Backlog `json:"backlog,omitzero"`
 
+	// Of an attack; the latency is that of the clients who have nothing to do with it:
+	Assault *Assault `json:"assault,omitzero"`
+
 	// Of idle connections:
 	Levels             []Level `json:"levels,omitzero"`
 	BytesPerConnection float64 `json:"bytes_per_connection,omitzero"`
@@ -88,6 +91,29 @@ type Backlog struct {
 	Settled    bool   `json:"settled"`       // it had stopped changing
 	// Ratio is RSS / (1.3 x Payload + 64 MB): at most 1 is the goal.
 	Ratio float64 `json:"rss_ratio"`
+}
+
+// Assault is an attack, what it came to, and what it cost.
+type Assault struct {
+	Name    string            `json:"attack"`
+	Opened  uint64            `json:"attack_opened"` // connections
+	Held    int64             `json:"attack_held"`   // that were open in the end
+	Answers map[string]uint64 `json:"attack_answers,omitzero"`
+	Ended   uint64            `json:"attack_ended"` // closed by the gateway without an answer
+	// The gateway's resident memory before the attack, and the most while it lasted.
+	Before    int64     `json:"rss_before"`
+	Peak      int64     `json:"rss_peak"`
+	Newcomers Newcomers `json:"newcomers"`
+}
+
+// Newcomers are clients that came while it lasted, one in 20 ms: how long they
+// took from connecting to the answer 101, in milliseconds.
+type Newcomers struct {
+	Count  int64   `json:"newcomers"`
+	Failed uint64  `json:"newcomers_failed"` // within two seconds
+	P50    float64 `json:"newcomers_p50_ms"`
+	P99    float64 `json:"newcomers_p99_ms"`
+	Why    string  `json:"newcomers_why,omitzero"` // of the first that failed
 }
 
 // Level is the gateway's resident memory at a number of connections.

@@ -28,6 +28,7 @@ type run struct {
 	calmSamples, mostSamples int
 	// A reload waits so long before each save, and for it to go live at most.
 	savePause, saveLimit time.Duration
+	attacks              func(target) []attack
 	probes               int // of a reload: connections beside the ones asked for
 	// tag is in the names of a measurement's clients and group: what an earlier
 	// one left with the gateway is for others.
@@ -51,6 +52,7 @@ func newRun(c Config, out io.Writer) *run {
 		Config: c.withDefaults(), printer: printer{out, c.JSON},
 		quiet: 5 * time.Second, limit: 30 * time.Second,
 		sampleEvery: 250 * time.Millisecond, calmSamples: 8, mostSamples: 160,
+		attacks:   attacks,
 		savePause: 200 * time.Millisecond, saveLimit: 5 * time.Second,
 	}
 	if c.Scenario == Reload {
@@ -60,7 +62,10 @@ func newRun(c Config, out io.Writer) *run {
 }
 
 // measurement is one combination of the lists.
-type measurement struct{ connections, window, rate int }
+type measurement struct {
+	connections, window, rate int
+	attack                    attack
+}
 
 func (r *run) all(ctx context.Context) (err error) {
 	if err := r.check(); err != nil {
@@ -69,7 +74,13 @@ func (r *run) all(ctx context.Context) (err error) {
 	if r.target, err = parseTarget(r.URL); err != nil {
 		return err
 	}
-	if err := descriptors(slices.Max(r.Connections) + r.probes); err != nil {
+	needed := slices.Max(r.Connections) + r.probes
+	if r.Scenario == Attack {
+		for _, a := range r.attacks(r.target) {
+			needed = max(needed, slices.Max(r.Connections)+a.conns+int(newcomerPatience/newcomerEvery))
+		}
+	}
+	if err := descriptors(needed); err != nil {
 		return err
 	}
 	if r.PID == 0 {
@@ -105,6 +116,12 @@ func (r *run) measurements() (all []measurement) {
 			return []measurement{{connections: r.Connections[len(r.Connections)-1]}}
 		case Connect, Churn:
 			all = append(all, measurement{connections: n})
+		case Attack:
+			for _, rate := range r.Rate {
+				for _, a := range r.attacks(r.target) {
+					all = append(all, measurement{connections: n, rate: rate, attack: a})
+				}
+			}
 		case Open, Reload:
 			for _, rate := range r.Rate {
 				all = append(all, measurement{connections: n, rate: rate})
@@ -155,6 +172,9 @@ func (r *run) measure(ctx context.Context, m measurement) (Result, error) {
 		case Reload:
 			result.Size = r.Size
 			err = r.reload(ctx, f, m, &result)
+		case Attack:
+			result.Size = r.Size
+			err = r.assault(ctx, f, m, &result)
 		case Durable:
 			result.Payload = r.Payload
 			err = r.exchange(ctx, f, m, &result, r.durably(&result))
@@ -173,7 +193,7 @@ func (r *run) measure(ctx context.Context, m measurement) (Result, error) {
 		return Result{}, err
 	}
 	result.Totals = f.counts()
-	faults := result.Totals.faults(copies)
+	faults := result.faults(copies)
 	if s := result.Saves; s != nil && s.Late > 0 {
 		faults = append(faults, fmt.Sprintf("saves not live within %v: %d", r.saveLimit, s.Late))
 	}

@@ -42,6 +42,9 @@ func (p printer) heading(scenario string) error {
 	case Durable:
 		_, err = fmt.Fprintf(p.out, "%-8s%8s%8s%11s%10s%12s%8s%9s%7s%10s%9s%9s%10s%9s\n", "", "conns", "window", "durable/s", "both/s",
 			"per cpu-s", "us each", "gateway", "load", "commits/s", "records", "KiB each", "mean ms", "p99 ms")
+	case Attack:
+		_, err = fmt.Fprintf(p.out, "%-14s%8s%8s%9s%7s%10s%10s%10s%9s%9s%10s%10s%10s%8s%9s%9s\n", "", "conns", "rate", "gateway", "load", "p50 ms", "p99 ms", "max ms",
+			"RSS MiB", "peak", "opened", "held", "answered", "new", "failed", "p99 ms")
 	case Pending:
 		_, err = fmt.Fprintf(p.out, "%-8s%8s%8s%10s%12s%8s%9s%7s%10s%8s%9s%9s%7s\n", "", "conns", "window", "acks/s",
 			"per cpu-s", "us each", "gateway", "load", "pending", "for", "pay MiB", "RSS MiB", "ratio")
@@ -92,6 +95,13 @@ func (p printer) row(r *Result) error {
 		}
 		_, err = fmt.Fprintf(p.out, "%s%8d%8d%11.0f%10.0f%s%10.0f%9.0f%9.1f%10.2f%9.2f\n", name, r.Connections, r.Window, r.Durable, r.Whole,
 			cost, g.Commits, g.Records, g.Bytes/1024, g.Mean, g.P99)
+	case Attack:
+		o, answered := r.Assault, uint64(0)
+		for _, n := range o.Answers {
+			answered += n
+		}
+		_, err = fmt.Fprintf(p.out, "%-14s%8d%8d%8.0f%%%6.0f%%%10.3f%10.3f%10.3f%9.1f%9.1f%10d%10d%10d%8d%9d%9.3f\n", o.Name, r.Connections, r.Rate, 100*r.GatewayCPU, 100*r.LoadCPU,
+			l.P50, l.P99, l.Max, float64(o.Before)/(1<<20), float64(o.Peak)/(1<<20), o.Opened, o.Held, answered, o.Newcomers.Count, o.Newcomers.Failed, o.Newcomers.P99)
 	case Pending:
 		q := r.Backlog
 		_, err = fmt.Fprintf(p.out, "%s%8d%8d%10.0f%s%10d%8d%9.1f%9.1f%7.2f\n", name, r.Connections, r.Window, r.Acked,

@@ -64,8 +64,10 @@ func TestAdminRefusesForeignTargets(t *testing.T) {
 			t.Errorf("GET %s: %d", path, r.StatusCode)
 		}
 	}
-	if r, _ := ask(t, g.adminAddr, "GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"); r.StatusCode != 403 {
-		t.Errorf("an absolute target got %d", r.StatusCode)
+	for host, status := range map[string]int{"localhost": 400, "evil.example": 403} {
+		if r, _ := ask(t, g.adminAddr, "GET http://evil.example/healthz HTTP/1.1\r\nHost: "+host+"\r\n\r\n"); r.StatusCode != status {
+			t.Errorf("an absolute target with the Host %s got %d", host, r.StatusCode)
+		}
 	}
 }
 

@@ -203,6 +203,7 @@ func TestOnceThereAreKeysEveryRequestNeedsOne(t *testing.T) {
 		f(g.adminAddr, rt.method, path, "Bearer wrong", 401)
 		f(g.adminAddr, rt.method, path, "Basic admin", 401)
 		f(g.adminAddr, rt.method, path, "admin", 401)
+		f(g.adminAddr, rt.method, path, "Bearer admin\r\nAuthorization: Bearer admin", 401)
 		if !rt.scope.Has(apikey.Publish) {
 			f(g.adminAddr, rt.method, path, "Bearer pub", 403)
 		}

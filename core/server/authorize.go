@@ -35,6 +35,7 @@ var operator = caller{scopes: apikey.Admin, sender: "api"}
 // What a request is refused with that says of nobody who sends it.
 var (
 	errNothing = &core.Denial{Status: fasthttp.StatusUnauthorized, Code: "unauthorized", Text: "a key is needed: Authorization: Bearer sk_..., made with stratix key new, or a token where the gateway takes them"}
+	errSeveral = &core.Denial{Status: fasthttp.StatusUnauthorized, Code: "unauthorized", Text: "the request has several Authorization headers"}
 	errUnknown = &core.Denial{Status: fasthttp.StatusUnauthorized, Code: "unauthorized", Text: "this key is not one of the gateway's"}
 )
 
@@ -43,9 +44,12 @@ var bearer = []byte("Bearer ")
 
 // identify says who sends a request. On the admin address nothing is needed while
 // neither keys nor tokens are configured, and never on its unix socket, which only
-// the gateway's own user can open; what is there is looked at in any case. An
-// error is a *core.Denial. It may wait for the keys of tokens.
+// the gateway's own user can open; what is there is looked at in any case. Two at
+// once are nobody's. An error is a *core.Denial. It may wait for the keys of tokens.
 func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool) (*caller, error) {
+	if len(h.PeekAll(fasthttp.HeaderAuthorization)) > 1 {
+		return nil, errSeveral
+	}
 	text := h.Peek(fasthttp.HeaderAuthorization)
 	if len(text) == 0 {
 		_, private := local.(*net.UnixAddr)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -154,8 +155,13 @@ type listener struct {
 	complaint  throttle
 }
 
-// acceptPause is how long an accept that found no descriptor waits for one.
-const acceptPause = 20 * time.Millisecond
+const (
+	// acceptPause is how long an accept that found no descriptor waits for one ...
+	acceptPause = 20 * time.Millisecond
+	// ... and how long if others are giving theirs back for it, so many at once.
+	makeWayPause = time.Millisecond
+	makeWayMany  = 64
+)
 
 func (l *listener) Accept() (net.Conn, error) {
 	for {
@@ -175,7 +181,14 @@ func (l *listener) Accept() (net.Conn, error) {
 		if missed, ok := l.complaint.pass(time.Now()); ok {
 			l.log.Warn("cannot accept connections for now", "error", err, "unlogged", missed)
 		}
-		time.Sleep(acceptPause)
+		pause := acceptPause
+		for range makeWayMany {
+			if !l.waiting.makeWay(noPeer) {
+				break
+			}
+			pause = makeWayPause
+		}
+		time.Sleep(pause)
 	}
 }
 
@@ -199,7 +212,11 @@ type conn struct {
 	handshakes *sync.WaitGroup
 	place      atomic.Pointer[Place]
 	waiting    *waiting
-	seat       *Place // among those that wait
+	seat       *Place  // among those that wait
+	from       address // what it is known by there
+
+	in *list.List // of waiting, which guards it; nil when it is in none
+	at *list.Element
 }
 
 // hold begins a handshake. It ends with release, or with claim and the caller's

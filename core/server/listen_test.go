@@ -109,6 +109,20 @@ func (l *scripted) Accept() (net.Conn, error) {
 	return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", err)}
 }
 
+// Where descriptors are short, those who wait longest give theirs back.
+func TestWithoutDescriptorsSomeMakeWay(t *testing.T) {
+	w := newCrowd(t, 0)
+	_, first := w.enter("192.0.2.1")
+	client, _ := net.Pipe()
+	ln := &listener{Listener: &scripted{errs: []error{syscall.EMFILE}, conn: client}, waiting: w.waiting, log: slog.New(slog.DiscardHandler)}
+	if c, err := ln.Accept(); err != nil || c.(*conn).Conn != client {
+		t.Errorf("got %v, %v", c, err)
+	}
+	if <-first != "" || w.refused[madeWay].Load() != 1 {
+		t.Error("nobody made way")
+	}
+}
+
 func TestAcceptOutlivesAShortage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := net.Pipe()

@@ -28,6 +28,7 @@ type address uint64
 const (
 	ipv4      address = 0xff00 << 48
 	noAddress address = 1<<64 - 1 // peers that are not counted by address
+	noPeer    address = 1<<64 - 2 // no peer has it
 )
 
 // addressOf returns what ip is counted under.

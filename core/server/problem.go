@@ -67,8 +67,10 @@ var codes = map[int]string{
 	fasthttp.StatusTooManyRequests:             "busy",
 	fasthttp.StatusRequestHeaderFieldsTooLarge: "header_too_large",
 	fasthttp.StatusInternalServerError:         "internal",
+	fasthttp.StatusNotImplemented:              "not_implemented",
 	fasthttp.StatusServiceUnavailable:          "unavailable",
 	fasthttp.StatusGatewayTimeout:              "timeout",
+	fasthttp.StatusHTTPVersionNotSupported:     "http_version",
 }
 
 // problem answers with an error that has the code of its status.

@@ -106,10 +106,19 @@ func badRequest(ctx *fasthttp.RequestCtx, err error) {
 	}
 }
 
-// recovering keeps a panic in a handler from ending the process, which
-// fasthttp would let it do.
-func (s *Server) recovering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
+// answering is around each handler. While it runs the connection makes way for
+// nobody. What may be read in several ways does not reach it, and a panic in it
+// does not end the process, which fasthttp would let it do.
+func (s *Server) answering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
+		if c, ok := ctx.Conn().(*conn); ok {
+			c.waiting.move(c, &c.waiting.answering)
+			defer func() {
+				if !ctx.Hijacked() {
+					c.waiting.move(c, &c.waiting.reading)
+				}
+			}()
+		}
 		defer func() {
 			if p := recover(); p != nil {
 				s.opt.Log.Error("panic while answering a request", "path", string(ctx.Path()), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
@@ -117,6 +126,11 @@ func (s *Server) recovering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 				problem(ctx, fasthttp.StatusInternalServerError, "the gateway failed to answer; its log says more")
 			}
 		}()
+		if status, wrong := ambiguous(&ctx.Request.Header); wrong != "" {
+			problem(ctx, status, wrong)
+			ctx.SetConnectionClose()
+			return
+		}
 		h(ctx)
 	}
 }

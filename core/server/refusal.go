@@ -25,13 +25,14 @@ const (
 	forbidden                    // ... 403 ...
 	rateLimited                  // ... 429 ...
 	denied                       // ... another status, or a stage failed
+	madeWay                      // closed before its request was there, for a newcomer
 	refusals                     // how many there are
 )
 
 // String is the metric label.
 func (r refusal) String() string {
 	return [...]string{"not_websocket", "bad_handshake", "bad_client_id", "foreign_origin", "draining",
-		"full", "address_full", "no_descriptor", "bad_token", "unauthorized", "forbidden", "rate_limited", "denied"}[r]
+		"full", "address_full", "no_descriptor", "bad_token", "unauthorized", "forbidden", "rate_limited", "denied", "made_way"}[r]
 }
 
 // refuse counts an upgrade that does not happen and answers it.
@@ -48,6 +49,9 @@ func (s *Server) refuseWith(ctx *fasthttp.RequestCtx, why refusal, status int, s
 	}
 	body, _ := json.Marshal(said) // cannot fail
 	answer(ctx, status, "application/json", body)
+	// A proxy may think that the connection is a WebSocket now, and let pass what
+	// it would not let pass as a request.
+	ctx.SetConnectionClose()
 }
 
 // retryAfter is defaultRetry in seconds.

@@ -206,10 +206,11 @@ func New(opt Options) *Server {
 
 func (s *Server) http(handler fasthttp.RequestHandler, admin bool) *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler:               s.recovering(handler),
-		ErrorHandler:          badRequest,
-		Logger:                quiet{s.opt.Log},
-		Concurrency:           maxHandshakes,
+		Handler:      s.answering(handler),
+		ErrorHandler: badRequest,
+		Logger:       quiet{s.opt.Log},
+		// Those who made way need a moment to end.
+		Concurrency:           2 * maxHandshakes,
 		ReadBufferSize:        headerBytes,
 		ReadTimeout:           s.opt.HandshakeTimeout,
 		WriteTimeout:          answerTimeout,
@@ -219,7 +220,10 @@ func (s *Server) http(handler fasthttp.RequestHandler, admin bool) *fasthttp.Ser
 		HeaderReceived:        s.room(admin),
 		NoDefaultServerHeader: true,
 		NoDefaultContentType:  true,
-		SecureErrorLogMessage: true,
+		// Whoever has sent nothing yet has no buffers.
+		ReduceMemoryUsage:            true,
+		DisablePreParseMultipartForm: true,
+		SecureErrorLogMessage:        true,
 	}
 }
 

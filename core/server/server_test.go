@@ -220,18 +220,6 @@ func TestPublicRefusals(t *testing.T) {
 	f("POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", 413)
 }
 
-func TestSlowHeadersAreCutOff(t *testing.T) {
-	g := start(t, func(o *Options) { o.HandshakeTimeout = 50 * time.Millisecond })
-	p := dial(t, g.publicAddr)
-	p.send("GET /ws?clientId=a HTTP/1.1\r\nHost:")
-	if r, body := p.answer(); r.StatusCode != http.StatusRequestTimeout {
-		t.Errorf("a slow request got %s %s", r.Status, body)
-	}
-	if _, err := p.in.ReadByte(); err != io.EOF {
-		t.Errorf("the connection is still open: %v", err)
-	}
-}
-
 func TestPanicIsAnswered(t *testing.T) {
 	g := start(t, func(o *Options) { o.Status = func() any { panic("broken") } })
 	r, body := ask(t, g.adminAddr, "GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -76,12 +76,12 @@ func (s *Server) checkHandshake(ctx *fasthttp.RequestCtx) bool {
 		s.refuse(ctx, notWebSocket, fasthttp.StatusUpgradeRequired,
 			"this is a WebSocket endpoint: connect to ws://"+string(ctx.Host())+"/ws?clientId=YOUR-ID with a WebSocket client")
 		ctx.Response.Header.Set(fasthttp.HeaderUpgrade, "websocket")
-		ctx.Response.Header.Set(fasthttp.HeaderConnection, "Upgrade")
+		ctx.Response.Header.Set(fasthttp.HeaderConnection, "close, Upgrade")
 	case string(h.Peek("Sec-WebSocket-Version")) != "13":
 		s.refuse(ctx, badHandshake, fasthttp.StatusUpgradeRequired, "only version 13 of the WebSocket protocol is spoken here")
 		ctx.Response.Header.Set("Sec-WebSocket-Version", "13")
 		ctx.Response.Header.Set(fasthttp.HeaderUpgrade, "websocket")
-		ctx.Response.Header.Set(fasthttp.HeaderConnection, "Upgrade")
+		ctx.Response.Header.Set(fasthttp.HeaderConnection, "close, Upgrade")
 	case !validKey(h.Peek("Sec-WebSocket-Key")):
 		s.refuse(ctx, badHandshake, fasthttp.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64")
 	case !h.IsHTTP11() || h.ConnectionClose():

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"container/list"
 	"io"
 	"log/slog"
 	"net"
@@ -14,22 +15,33 @@ import (
 // ones not counted.
 const maxHandshakes = 8192
 
+// lookedAt is among how many that have waited longest one of a newcomer's own
+// address is looked for.
+const lookedAt = 64
+
 // minPerAddress is how many of them any address may have: some linger, such as
 // those of clients that were refused.
 const minPerAddress = 64
 
 // waiting holds the accepted connections that are still HTTP: no client has
 // come out of them, and perhaps none ever will. Its zero value has no bounds.
+//
+// Where there is no room for one more, the one that has waited longest for the
+// rest of its request makes way. A request takes milliseconds to arrive, so those
+// who hold connections open and send little lose them to those who do not, however
+// many they are. One whose request is being answered never makes way.
 type waiting struct {
 	counts    counts
 	refused   *[refusals]atomic.Uint64
 	log       *slog.Logger
 	complaint throttle
+	crowded   throttle
 	trust     func(netip.Addr) bool // whose connections count in all only; nil for nobody's
 	mute      bool                  // whoever is refused would not understand the answer
 
-	mu    sync.Mutex // guards what follows
-	conns map[*conn]struct{}
+	mu        sync.Mutex // guards what follows, and what says so in a conn
+	reading   list.List  // of *conn: no whole request is there; the longest wait is in front
+	answering list.List  // of *conn
 }
 
 // enter makes a conn of an accepted connection. One for which there is no room
@@ -39,19 +51,70 @@ func (w *waiting) enter(c net.Conn, handshakes *sync.WaitGroup) *conn {
 	if w.trust != nil && w.trust(ip) {
 		ip = netip.Addr{}
 	}
+	from := addressOf(ip)
 	seat, why := w.counts.enter(ip)
+	for seat == nil && why == full && w.makeWay(from) {
+		seat, why = w.counts.enter(ip)
+	}
 	if seat == nil {
 		w.refuse(c, why)
 		return nil
 	}
-	entered := &conn{Conn: c, raw: c, handshakes: handshakes, waiting: w, seat: seat}
+	entered := &conn{Conn: c, raw: c, handshakes: handshakes, waiting: w, seat: seat, from: from}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.conns == nil {
-		w.conns = make(map[*conn]struct{})
-	}
-	w.conns[entered] = struct{}{}
+	entered.in, entered.at = &w.reading, w.reading.PushBack(entered)
 	return entered
+}
+
+// makeWay closes the connection that has waited longest for its request, or the
+// one of these addresses if there is one among the first of them: so a crowd from
+// one address costs others nothing for as long as it can. It reports whether there
+// was one.
+func (w *waiting) makeWay(from address) bool {
+	w.mu.Lock()
+	first := w.reading.Front()
+	if first == nil {
+		w.mu.Unlock()
+		return false
+	}
+	at := first
+	for n := 0; n < lookedAt && at != nil && at.Value.(*conn).from != from; n++ {
+		at = at.Next()
+	}
+	if at == nil || at.Value.(*conn).from != from {
+		at = first
+	}
+	c := at.Value.(*conn)
+	w.forget(c)
+	w.mu.Unlock()
+
+	w.refused[madeWay].Add(1)
+	if missed, ok := w.crowded.pass(time.Now()); ok {
+		w.log.Warn("connections are closed before their request is there: those that wait longest make way for others",
+			"remote", c.RemoteAddr().String(), "limit", w.counts.max, "reason", madeWay.String(), "unlogged", missed)
+	}
+	c.seat.Leave()
+	_ = c.raw.Close() // whoever reads from it ends
+	return true
+}
+
+// forget takes c out of the lists. mu is held.
+func (w *waiting) forget(c *conn) {
+	if c.in != nil {
+		c.in.Remove(c.at)
+		c.in, c.at = nil, nil
+	}
+}
+
+// move puts c into another list, if it is in one.
+func (w *waiting) move(c *conn, to *list.List) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.in != nil {
+		w.forget(c)
+		c.in, c.at = to, to.PushBack(c)
+	}
 }
 
 // leave forgets c: it is closed, or a client came out of it. Only the first
@@ -60,16 +123,22 @@ func (w *waiting) leave(c *conn) {
 	c.seat.Leave()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.conns, c)
+	w.forget(c)
 }
 
 // cut closes all of them.
 func (w *waiting) cut() {
+	var conns []*conn
 	w.mu.Lock()
-	conns := w.conns
-	w.conns = nil
+	for _, l := range []*list.List{&w.reading, &w.answering} {
+		for at := l.Front(); at != nil; at = l.Front() {
+			c := at.Value.(*conn)
+			w.forget(c)
+			conns = append(conns, c)
+		}
+	}
 	w.mu.Unlock()
-	for c := range conns {
+	for _, c := range conns {
 		_ = c.Close()
 	}
 }

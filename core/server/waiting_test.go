@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/stratix-gateway/stratix/core"
 )
 
 func TestConnectionsWithoutAHandshakeAreBounded(t *testing.T) {
@@ -37,30 +39,129 @@ func TestConnectionsWithoutAHandshakeAreBounded(t *testing.T) {
 	waiting(minPerAddress - 1)
 }
 
-func TestWaitingConnectionsAreBoundedInAll(t *testing.T) {
-	refused := new([refusals]atomic.Uint64)
-	w := &waiting{counts: counts{max: 1}, refused: refused, log: slog.New(slog.DiscardHandler)}
-	enter := func() (c *conn, answer string) {
-		here, there := net.Pipe()
-		defer func() { _ = there.Close() }()
-		heard := make(chan string)
-		go func() {
-			b, _ := io.ReadAll(there)
-			heard <- string(b)
-		}()
-		if c = w.enter(here, nil); c != nil {
-			_ = there.Close()
+// crowd is a waiting without listeners.
+type crowd struct {
+	*waiting
+	t *testing.T
+}
+
+func newCrowd(t *testing.T, max int64) crowd {
+	return crowd{&waiting{counts: counts{max: max}, refused: new([refusals]atomic.Uint64), log: slog.New(slog.DiscardHandler)}, t}
+}
+
+// from is a connection from an address; ends closes when the gateway closes it,
+// and has said what it answered.
+type from struct {
+	net.Conn
+	ip string
+}
+
+func (c from) RemoteAddr() net.Addr {
+	return &net.TCPAddr{IP: net.ParseIP(c.ip), Port: 5}
+}
+
+func (w crowd) enter(ip string) (c *conn, ended chan string) {
+	here, there := net.Pipe()
+	w.t.Cleanup(func() { _, _ = here.Close(), there.Close() })
+	ended = make(chan string, 1)
+	go func() {
+		b, _ := io.ReadAll(there)
+		ended <- string(b)
+	}()
+	return w.waiting.enter(from{here, ip}, nil), ended
+}
+
+func TestWhoWaitsLongestMakesWay(t *testing.T) {
+	w := newCrowd(t, 3)
+	first, firstEnded := w.enter("192.0.2.1")
+	second, secondEnded := w.enter("192.0.2.2")
+	third, thirdEnded := w.enter("192.0.2.3")
+
+	w.move(first, &w.answering) // its request is there
+	if c, _ := w.enter("192.0.2.4"); c == nil || <-secondEnded != "" {
+		t.Error("the second does not make way without a word")
+	}
+	w.move(first, &w.reading) // it waits for another one, and is the last to do so
+	if c, _ := w.enter("192.0.2.5"); c == nil || <-thirdEnded != "" {
+		t.Error("the third does not make way")
+	}
+	if n := w.refused[madeWay].Load(); n != 2 || w.counts.total.Load() != 3 {
+		t.Errorf("%d have made way, %d are there", n, w.counts.total.Load())
+	}
+	w.leave(second) // as their goroutines do
+	w.leave(third)
+	w.move(third, &w.answering)
+	if n := w.counts.total.Load(); n != 3 || w.reading.Len() != 3 || w.answering.Len() != 0 {
+		t.Errorf("%d are there: %d and %d", n, w.reading.Len(), w.answering.Len())
+	}
+	select {
+	case <-firstEnded:
+		t.Error("the first is gone")
+	default:
+	}
+}
+
+func TestACrowdFromOneAddressMakesWayForItself(t *testing.T) {
+	w := newCrowd(t, 10)
+	_, slow := w.enter("192.0.2.1")
+	for range 1000 {
+		if c, _ := w.enter("203.0.113.7"); c == nil {
+			t.Fatal("there is no room")
 		}
-		return c, <-heard
 	}
-	first, _ := enter()
-	if c, answer := enter(); c != nil || answer != answerFull || refused[full].Load() != 1 {
-		t.Errorf("one too many: %v, %q, %d refusals", c, answer, refused[full].Load())
+	select {
+	case <-slow:
+		t.Error("a slow client is gone")
+	default:
+	}
+	if c, _ := w.enter("192.0.2.3"); c == nil {
+		t.Error("a newcomer is not let in")
+	} else if <-slow; c.in == nil {
+		t.Error("the newcomer makes way for itself")
+	}
+}
+
+func TestWithoutAnybodyWhoWaitsANewcomerIsRefused(t *testing.T) {
+	w := newCrowd(t, 1)
+	first, _ := w.enter("192.0.2.1")
+	w.move(first, &w.answering)
+	if c, ended := w.enter("192.0.2.2"); c != nil || <-ended != answerFull || w.refused[full].Load() != 1 {
+		t.Errorf("one too many: %v, %d refusals", c, w.refused[full].Load())
 	}
 	_ = first.Close()
 	_ = first.Close()
-	if second, _ := enter(); second == nil {
+	if second, _ := w.enter("192.0.2.3"); second == nil {
 		t.Error("a place that was given back is not there")
+	}
+}
+
+func TestARequestThatIsAnsweredDoesNotMakeWay(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	g := start(t, func(o *Options) {
+		o.Admit = func(context.Context, *core.Handshake, *core.Grant) error {
+			close(asked)
+			<-answer
+			return nil
+		}
+	})
+	p := dial(t, g.publicAddr)
+	p.send(handshake("?clientId=a"))
+	<-asked
+	if g.strangers.makeWay(noPeer) {
+		t.Error("it makes way")
+	}
+	close(answer)
+	if r, _ := p.answer(); r.StatusCode != http.StatusSwitchingProtocols {
+		t.Error(r.Status)
+	}
+	closeDescriptor((<-g.clients).FD)
+
+	idle := dial(t, g.publicAddr)
+	idle.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+	idle.answer()
+	eventually(t, "it waits for another request", func() bool { return g.strangers.makeWay(noPeer) })
+	if _, err := idle.in.ReadByte(); err != io.EOF {
+		t.Errorf("the connection is still open: %v", err)
 	}
 }
 

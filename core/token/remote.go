@@ -18,6 +18,9 @@ const (
 	askAgain = 10 * time.Second
 	// askWait is how long a client waits for a fetch.
 	askWait = 3 * time.Second
+	// maxAsking is how many clients wait at once; each holds a connection that
+	// others may need.
+	maxAsking = 256
 	// firstRetry and lastRetry are the back-off after fetches that failed.
 	firstRetry = time.Second
 	lastRetry  = 5 * time.Minute
@@ -30,6 +33,9 @@ type Remote struct {
 	log  *slog.Logger
 	get  func(ctx context.Context, url string) (Keys, time.Duration, error)
 	keys atomic.Pointer[Keys] // never nil
+
+	asking  atomic.Int32 // clients that wait for a fetch
+	failing atomic.Bool  // the last fetch has failed
 
 	asked chan struct{} // somebody waits for a fetch
 	end   context.CancelFunc
@@ -113,6 +119,7 @@ func (r *Remote) run(ctx context.Context, age time.Duration) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
+			r.failing.Store(true)
 			age = retry/2 + rand.N(retry)
 			retry = min(2*retry, lastRetry)
 			what := "the key set cannot be fetched: the keys from before stay"
@@ -125,6 +132,7 @@ func (r *Remote) run(ctx context.Context, age time.Duration) {
 				r.log.Info("the key set has changed", "jwks", r.url, "keys", len(all), "before", before)
 			}
 			r.keys.Store(&all)
+			r.failing.Store(false)
 			age, retry = next, firstRetry
 		}
 		done()
@@ -158,6 +166,10 @@ func (r *Remote) Find(ctx context.Context, id, algorithm string) ([]any, error) 
 	if found := all.find(id, algorithm); len(all) > 0 && (found != nil || id == "" || all.holds(id)) {
 		return found, nil
 	}
+	defer r.asking.Add(-1)
+	if r.asking.Add(1) > maxAsking {
+		return nil, r.unsure(askWait)
+	}
 	wait, later := r.ask()
 	if wait == nil {
 		return nil, r.unsure(later)
@@ -166,8 +178,9 @@ func (r *Remote) Find(ctx context.Context, id, algorithm string) ([]any, error) 
 	defer timer.Stop()
 	select {
 	case <-wait:
-		if all := r.Keys(); len(all) > 0 {
-			return all.find(id, algorithm), nil
+		found := r.Keys().find(id, algorithm)
+		if found != nil || !r.failing.Load() {
+			return found, nil
 		}
 	case <-r.ended:
 	case <-timer.C:

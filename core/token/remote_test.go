@@ -251,10 +251,10 @@ func issuer(t *testing.T, set string) (url string, change func(string), fetches 
 	return server.URL, func(set string) { now.Store(&set) }, fetches
 }
 
-// says is what a Verifier of RS256 with these keys says of a token: "ok", or a code.
+// says is what a Verifier with these keys says of a token: "ok", or a code.
 func says(t testing.TB, keys Source, text string) string {
 	t.Helper()
-	v := Verifier{Keys: keys, Algorithms: []string{"RS256"}}
+	v := Verifier{Keys: keys, Algorithms: Algorithms}
 	_, err := v.Verify(t.Context(), text, time.Now())
 	var d *core.Denial
 	switch {

@@ -1,6 +1,8 @@
 package jwt
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -107,10 +109,62 @@ func TestAServerThatLiesIsNotBelieved(t *testing.T) {
 			}
 		}
 	})
+	f("300 keys", text(`{"keys":[`+strings.Repeat("{},", 299)+`{}]}`))
+	f("not a valid key", text(`{"keys":[{"kty":"RSA","e":"AQAB","n":"`+strings.Repeat("_", 900_000)+`"}]}`)) // of 5 million bits
+	f("not a valid key", text(`{"keys":[{"kty":"RSA","n":"`+strings.Repeat("_", 342)+`","e":"`+strings.Repeat("_", 900_000)+`"}]}`))
+	f("no valid JSON", text(strings.Repeat("[", 1<<20)))
+	f("larger than 1MiB", func(w http.ResponseWriter, _ *http.Request) { // from a few kilobytes
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(bomb(t, 8<<20))
+	})
+	f("unexpected EOF", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte(`{"keys":[`))
+	})
+	f("server response headers exceeded", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X", strings.Repeat("x", 1<<20))
+	})
 	f("https only", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://issuer.example.com/", http.StatusFound)
 	})
 	f("more than 3 redirects", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) })
+}
+
+// bomb is a gzip stream that becomes n bytes.
+func bomb(t *testing.T, n int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(make([]byte, n)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// A byte now and then does not prolong the wait.
+func TestAServerThatDripsIsNotWaitedFor(t *testing.T) {
+	over := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for {
+			_, _ = w.Write([]byte(" "))
+			w.(http.Flusher).Flush()
+			select {
+			case <-r.Context().Done():
+				return
+			case <-over:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}))
+	defer server.Close()
+	defer close(over)
+	if got := startError(t, server.URL, 50*time.Millisecond); !strings.Contains(got, "deadline") {
+		t.Error(got)
+	}
 }
 
 func TestAServerThatHangsIsNotWaitedFor(t *testing.T) {
