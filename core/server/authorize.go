@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"net"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -66,4 +67,14 @@ func (s *Server) authorize(ctx *fasthttp.RequestCtx, need apikey.Scopes, admin b
 		return nil
 	}
 	return who
+}
+
+// whoAmI answers what the caller may do, so that a page for operators offers no
+// more than that.
+func (s *Server) whoAmI(ctx *fasthttp.RequestCtx, who *caller) {
+	s.writeJSON(ctx, struct {
+		Scopes []string `json:"scopes"`
+		Sender string   `json:"sender"`
+		Keys   bool     `json:"keys"` // the gateway has keys
+	}{strings.Split(who.scopes.String(), ","), who.sender, s.opt.Keys != nil})
 }

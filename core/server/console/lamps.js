@@ -1,0 +1,61 @@
+// The three answers at the top of every view, and what is said of them aloud when
+// they change.
+import { byId, el, fill, mark, say } from './dom.js';
+import { duration } from './format.js';
+import { health, losses, scripts } from './judge.js';
+
+const titles = ['Gateway', 'Loss', 'Scripts'];
+
+/** Says it to those who cannot see it. */
+export function announce(text) { say(byId('announcer'), text); }
+
+export function lamps(root) {
+  const cells = titles.map((title) => {
+    const sign = el('span', { class: 'sign' });
+    const word = el('b');
+    const place = el('code', { class: 'where' });
+    const more = el('span', { class: 'more' });
+    const link = el('a', { class: 'lamp unknown', href: '#overview' }, sign,
+      el('span', { class: 'said' }, el('span', { class: 'title' }, title), word, el('span', { class: 'why' }, place, more)));
+    root.append(link);
+    return { link, sign, word, place, more, level: '', told: '' };
+  });
+
+  function set(cell, { level, word, more, place, view }) {
+    if (cell.level !== level) {
+      cell.level = level;
+      cell.link.className = `lamp ${level}`;
+      fill(cell.sign, mark(level));
+    }
+    say(cell.word, word);
+    say(cell.place, place);
+    cell.place.hidden = place === '';
+    say(cell.more, more);
+    cell.link.setAttribute('href', `#${view}`);
+  }
+
+  return {
+    /** Shows how it is; silent is for how many seconds nothing has come, 0 while something comes. */
+    update({ frame, history, details, now, silent }) {
+      if (!frame) {
+        const waiting = { level: 'unknown', word: silent > 0 ? 'No answer' : 'Looking', more: 'waiting for the first data', place: '', view: 'overview' };
+        for (const cell of cells) set(cell, waiting);
+        return;
+      }
+      const now3 = [health(frame), losses(frame, history), scripts(frame, details, now)];
+      if (silent > 0) {
+        now3[0] = { level: 'bad', word: 'No data', more: `for ${duration(silent)}; everything below is from before`, place: '', view: 'overview' };
+        now3[1] = { ...now3[1], level: 'unknown' };
+        now3[2] = { ...now3[2], level: 'unknown' };
+      }
+      cells.forEach((cell, i) => set(cell, now3[i]));
+      const news = cells.filter((cell, i) => {
+        const told = `${now3[i].level} ${now3[i].word.replace(/[\d,]+/g, 'n')} ${now3[i].place}`;
+        const changed = cell.told !== '' && cell.told !== told;
+        cell.told = told;
+        return changed;
+      });
+      if (news.length > 0) announce(news.map((cell) => `${titles[cells.indexOf(cell)]}: ${cell.word.textContent} ${cell.place.textContent}`).join('. '));
+    },
+  };
+}
