@@ -76,7 +76,7 @@ function stageTable() {
         node: (s) => {
           const bar = svg('rect', { height: 8, rx: 2 });
           bars.set(`${s.name} ${s.place}`, bar);
-          return svg('svg', { class: 'bar', viewBox: '0 0 100 8', preserveAspectRatio: 'none', 'aria-hidden': 'true', focusable: 'false' }, bar);
+          return svg('svg', { class: 'meter', viewBox: '0 0 100 8', preserveAspectRatio: 'none', 'aria-hidden': 'true', focusable: 'false' }, bar);
         },
       },
     ],
