@@ -105,6 +105,7 @@ type Gateway struct {
 
 	admitters atomic.Pointer[[]core.Admitter] // of the live generation
 	scripts   scripts
+	consoles  consoles
 
 	certificateError atomic.Pointer[string] // of the last look at its files
 
@@ -212,6 +213,7 @@ func (g *Gateway) start() error {
 		Reload:           g.reloadFor,
 		Message:          func(id, client string) any { return g.explain(id, client) },
 		Tail:             g.tail,
+		Live:             g.console,
 		Profile:          g.profile,
 		Generations:      func() any { return g.Generations() },
 		Generation:       func(name string) (any, error) { return g.generationFiles(name) },
@@ -272,6 +274,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		case err = <-failed:
 		}
 	}
+	g.end() // consoles say that the gateway drains; and tails would hold up the HTTP server
 	g.ready.Store(false)
 	stopWatching()
 	err = errors.Join(err, g.shutdown())
@@ -282,7 +285,6 @@ func (g *Gateway) Run(ctx context.Context) error {
 // shutdown lets the clients go and stops everything.
 func (g *Gateway) shutdown() error {
 	began := time.Now()
-	g.end() // tails would hold up the HTTP server
 	g.log.Info("shutting down: saying goodbye to all clients", "within", g.opt.DrainTimeout.String())
 	ctx, cancel := context.WithTimeout(context.Background(), g.opt.DrainTimeout)
 	defer cancel()

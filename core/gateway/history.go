@@ -127,6 +127,20 @@ func (h *history) good(but [32]byte) *past {
 	return nil
 }
 
+// goodBefore is the number of the newest good generation other than this one, of
+// this life of the process; nil for none.
+func (h *history) goodBefore(number uint32) *uint32 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.all {
+		if p.Bad == "" && p.number > 0 && p.number != number {
+			n := p.number
+			return &n
+		}
+	}
+	return nil
+}
+
 // find returns the generation with this hash, or nil.
 func (h *history) find(hash [32]byte) *past {
 	h.mu.Lock()

@@ -88,6 +88,7 @@ type scriptsReport struct {
 	since      time.Time
 	hash       string
 	stages     []string
+	open       []core.OpenStage
 	policy     bool
 	lastGood   bool
 	last       Attempt
@@ -102,7 +103,7 @@ func (sc *scripts) report() scriptsReport {
 	sc.record.Lock()
 	defer sc.record.Unlock()
 	r := scriptsReport{
-		generation: sc.generation, since: sc.since, hash: sc.hash, stages: sc.stages,
+		generation: sc.generation, since: sc.since, hash: sc.hash, stages: sc.stages, open: sc.open,
 		policy: sc.policy, lastGood: sc.lastGood, last: sc.last, results: maps.Clone(sc.result), steps: maps.Clone(sc.steps),
 		warnings: sc.warnings, canary: sc.canary,
 	}

@@ -54,6 +54,7 @@ var routes = []route{
 
 	{get, "/v1/messages/{id:*}", apikey.Read, stays((*Server).message)},
 	{get, "/v1/tail", apikey.Read, stays((*Server).tail)},
+	{get, "/v1/live", apikey.Read, stays((*Server).live)},
 	{get, "/v1/traffic", apikey.Admin, stays((*Server).traffic)},
 	{get, "/v1/profile", apikey.Admin, stays((*Server).profileScripts)},
 	{post, "/v1/profile", apikey.Admin, stays((*Server).profileScripts)},
@@ -64,7 +65,7 @@ var routes = []route{
 
 // streams are the paths whose answers do not end by themselves: HEAD has nothing
 // to say of them.
-var streams = map[string]bool{"/v1/tail": true, "/v1/traffic": true, "/v1/profile": true}
+var streams = map[string]bool{"/v1/tail": true, "/v1/live": true, "/v1/traffic": true, "/v1/profile": true}
 
 // newRouter makes the router of the admin address. It takes paths as they came:
 // names may hold what a path must not.

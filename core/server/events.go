@@ -12,6 +12,9 @@ const eventStream = "text/event-stream"
 // tail follows messages, as lines or as server-sent events.
 func (s *Server) tail(ctx *fasthttp.RequestCtx) { s.stream(ctx, s.opt.Tail) }
 
+// live follows how the gateway is, as lines or as server-sent events.
+func (s *Server) live(ctx *fasthttp.RequestCtx) { s.stream(ctx, s.opt.Live) }
+
 // wantsEvents reports whether the request asks for server-sent events.
 func wantsEvents(ctx *fasthttp.RequestCtx) bool {
 	for kind := range strings.SplitSeq(string(ctx.Request.Header.Peek(fasthttp.HeaderAccept)), ",") {

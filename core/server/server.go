@@ -99,6 +99,9 @@ type Options struct {
 	// Tail follows the messages that match the query. An error says what is wrong
 	// with it, or wraps ErrBusy.
 	Tail func(query url.Values) (Stream, error)
+	// Live streams how the gateway is, a line a period, as the query has it. Errors
+	// are those of Tail.
+	Live func(query url.Values) (Stream, error)
 	// Generations lists what is and was live; Generation returns the files of one,
 	// by its number, its hash, or the word live. Both are encoded as JSON.
 	Generations func() any

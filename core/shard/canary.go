@@ -41,6 +41,9 @@ func (s *Shard) setProgram(p *core.Program) {
 	}
 	s.retiring = append(s.retiring, s.program)
 	s.program = p
+	if s.pulse != nil {
+		s.pulse.goesLive(p)
+	}
 	s.sampleNew()
 	s.releasePrograms()
 }

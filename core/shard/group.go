@@ -30,6 +30,8 @@ type directory struct {
 	groups map[string]*group
 	pivot  session // the search key of the last prefix walk
 
+	reliable int // of byID
+
 	absent      *btree.BTreeG[*mailbox] // offline clients with a session
 	absentPivot mailbox                 // the search key of the last walk over them
 }
@@ -44,6 +46,12 @@ func newDirectory() directory {
 }
 
 func (d *directory) add(c *session) {
+	if old := d.byID[c.ID]; old != nil && old.reliable {
+		d.reliable--
+	}
+	if c.reliable {
+		d.reliable++
+	}
 	d.byID[c.ID] = c
 	d.order.ReplaceOrInsert(c)
 }
@@ -53,6 +61,9 @@ func (d *directory) remove(c *session) {
 	if d.byID[c.ID] == c {
 		delete(d.byID, c.ID)
 		d.order.Delete(c)
+		if c.reliable {
+			d.reliable--
+		}
 	}
 	for len(c.groups) > 0 {
 		d.leaveAt(c, len(c.groups)-1)

@@ -36,6 +36,9 @@ func (s *Shard) run() {
 func (s *Shard) step(n int, now time.Time) {
 	s.unixMillis, s.elapsed = now.UnixMilli(), now.Sub(s.began).Milliseconds()
 	s.turn++
+	if s.pulse != nil {
+		s.pulse.began = now.Sub(s.began)
+	}
 	s.open()
 	s.resumeDue()
 	s.unpackAll()

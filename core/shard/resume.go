@@ -18,6 +18,7 @@ func (s *Shard) connect(c *session) {
 	b := s.boxes[c.ID]
 	if b == nil && c.reliable {
 		if b = s.box(c.ID); b == nil {
+			s.dir.reliable--
 			c.reliable = false // there is no room to keep anything for it: it is served as it comes
 			s.complain("a client of stratix.v1 is served as a plain one: there are too many sessions", "client", c.ID, "most", s.opt.Sessions)
 		}

@@ -91,6 +91,7 @@ type Shard struct {
 	told         map[string]uint64 // errors that senders were told, by code
 	untraced     int               // messages until the next that may get a trace; below 1 for none
 	tracer       tracer
+	pulse        *pulse // nil while nobody watches
 	program      *core.Program
 	canary       canary
 	recorder     traffic.Recorder
@@ -240,6 +241,7 @@ func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *c
 	}
 	s.tracer = newTracer(&s.opt, s.random)
 	s.untraced = s.tracer.interval()
+	s.tracer.passing = s.untraced
 	for _, c := range []*commit{s.filling, s.spare} {
 		c.Done = func(*journal.Batch) { s.inbox.post(&parcel{kind: parcelCommit, commit: c}) }
 	}

@@ -72,11 +72,17 @@ type Stats struct {
 
 // stats gathers everything, on the shard's goroutine.
 func (s *Shard) stats() Stats {
+	st := s.counted()
+	st.QueuedBytes = s.queuedBytes()
+	return st
+}
+
+// counted is stats without what a look at every session is needed for.
+func (s *Shard) counted() Stats {
 	st := Stats{
 		Counts:      s.count,
 		Connections: len(s.dir.byID),
 		Groups:      len(s.dir.groups),
-		QueuedBytes: s.queuedBytes(),
 		InFlight:    len(s.flights.slots) - len(s.flights.unused) - s.flights.waiting,
 		Mailboxes:   len(s.boxes),
 		Pending:     int(s.bounds.used),
@@ -167,6 +173,15 @@ func addTally(sum, t *core.Tally) {
 	sum.Errors += t.Errors
 	sum.Timed += t.Timed
 	sum.Spent += t.Spent
+}
+
+func subTally(t, before *core.Tally) {
+	for v := range t.Verdicts {
+		t.Verdicts[v] -= before.Verdicts[v]
+	}
+	t.Errors -= before.Errors
+	t.Timed -= before.Timed
+	t.Spent -= before.Spent
 }
 
 func addScript(to *core.ScriptTally, p *core.Program) {

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/trace"
@@ -16,6 +17,7 @@ type tracer struct {
 	// until counts the messages up to the next that is sampled, while tails are
 	// open; else Shard.untraced does.
 	until   int
+	passing int // messages that the next one that is sampled stands for
 	sampled *trace.Ring
 	ended   *trace.Ring // of those that came to nothing and were not sampled
 	last    uint64      // number
@@ -85,28 +87,34 @@ const easyShare = 25 * 64
 // traceTick begins the next tick.
 func (s *Shard) traceTick() {
 	t := &s.tracer
+	if s.pulse != nil {
+		s.pulse.busy.fade(s.elapsed)
+	}
 	if t.every <= 1 || easyShare/t.every == 0 {
 		return
 	}
 	t.easy = easyShare / t.every
-	if t.open == 0 {
-		s.untraced = 1
-	} else {
-		t.until = 1
+	left := &s.untraced
+	if t.open > 0 {
+		left = &t.until
 	}
+	t.passing -= *left - 1
+	*left = 1
 }
 
 // sample gives m a trace, if it is sampled or a tail may want it. It is called
 // when s.untraced has come to 0.
 func (s *Shard) sample(m *core.Message) {
 	t := &s.tracer
-	place, tails := uint64(inSampled), uint64(0)
+	place, tails, passed := uint64(inSampled), uint64(0), t.passing
 	if t.open == 0 {
 		s.untraced = t.interval()
+		t.passing = s.untraced
 	} else {
 		s.untraced = 1
 		if t.until--; t.until == 0 {
 			t.until = t.interval()
+			t.passing = t.until
 		} else {
 			place = inNone
 		}
@@ -117,6 +125,9 @@ func (s *Shard) sample(m *core.Message) {
 	t.trace.Reset()
 	t.trace.Number = s.number(place) | tails<<tailsAt
 	m.Trace = &t.trace
+	if s.pulse != nil && place == inSampled {
+		s.pulse.sampled(m, t.trace.Number, passed)
+	}
 }
 
 // tailsFor is the set of the tails that may want messages of a client.
@@ -155,6 +166,9 @@ func (s *Shard) sparing() bool {
 // accepted and has no trace is none of its business.
 func (s *Shard) decided(m *core.Message, d trace.Decision) {
 	t := &s.tracer
+	if s.pulse != nil {
+		s.pulse.decided(m, &d, time.Since(s.began))
+	}
 	switch {
 	case m.Trace != nil:
 		if m.Trace.Number&placeMask == inNone && d.Outcome != trace.Accepted && s.sparing() {
@@ -206,6 +220,9 @@ func (s *Shard) traceAnswer(f *flight, from *core.Session, told bool, code, reas
 	if code == "" {
 		stored, status = f.stored.String(), statusOf(&f.counts)
 	}
+	if s.pulse != nil && code != "" && from != nil {
+		s.pulse.busy.failed(from.ID)
+	}
 	if f.trace != 0 {
 		s.answered(f.trace, told, f.counts, stored, status, code, reason)
 	}
@@ -241,6 +258,9 @@ func (s *Shard) traceLate(f *flight, from *core.Session) {
 // answered writes down what the sender of a message with a trace was told.
 func (s *Shard) answered(number uint64, told bool, n wire.Counts, stored, status, code, reason string) {
 	t := &s.tracer
+	if s.pulse != nil {
+		s.pulse.answered(number, time.Since(s.began))
+	}
 	t.entry = trace.AppendAnswer(t.entry[:0], number, s.unixMillis, told, n, stored, status, code, reason)
 	s.keepEntry(number)
 	for i, f := range t.feeds {
@@ -254,6 +274,9 @@ func (s *Shard) answered(number uint64, told bool, n wire.Counts, stored, status
 func (s *Shard) traceFault(c *session, f *wire.Frame, why *wire.Fault, size int) {
 	m := &s.tracer.brief
 	m.From, m.ID, m.Time, m.Size, m.Generation = &c.Session, f.ID, s.unixMillis, size, s.programOf(c.ID).Generation
+	if s.pulse != nil && s.tracer.every > 0 {
+		s.pulse.busy.note(c.ID, 1, size)
+	}
 	s.decided(m, trace.Decision{Outcome: trace.Malformed, Code: why.Code, Reason: why.Text})
 	*m = core.Message{}
 }
