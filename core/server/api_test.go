@@ -54,7 +54,7 @@ func api(asked *string) func(*Options) {
 		o.RollBack = func(to string) error { note("rollback %q", to); return nil }
 		o.Message = func(id, client string) any { return 1 }
 		o.Traffic = func(url.Values) (Stream, error) { return func(func([]byte) error) {}, nil }
-		o.Tail = o.Traffic
+		o.Tail, o.Live = o.Traffic, o.Traffic
 	}
 }
 
@@ -132,6 +132,7 @@ func TestHEADHasNoBody(t *testing.T) {
 	f("/v1/clients", "200 OK")
 	f("/v1/openapi.json", "200 OK")
 	f("/v1/tail", "405 ")
+	f("/v1/live", "405 ")
 }
 
 func TestAPublicationIsReadWithItsQuery(t *testing.T) {
