@@ -146,13 +146,17 @@ func TestTheLateEndOfAMessageIsWrittenDown(t *testing.T) {
 	f(1<<30, "is delivered", "")
 }
 
-// BenchmarkPairTraced is BenchmarkPair with traces.
+// BenchmarkPairTraced is BenchmarkPair with traces, and while somebody watches.
 func BenchmarkPairTraced(b *testing.B) {
-	for _, every := range []int{0, 64, 1} {
-		b.Run(fmt.Sprintf("1in%d", every), func(b *testing.B) {
+	for i := range 6 {
+		every, watched := []int{0, 64, 1}[i/2], i%2 == 1
+		b.Run(fmt.Sprintf("1in%d,watched=%v", every, watched), func(b *testing.B) {
 			opt := tracing(every)
 			opt.Shards = 1
 			r := newRig(b, opt, "")
+			if watched {
+				r.shards[0].beginPulse()
+			}
 			const pairs = 50
 			var from, to []*end
 			var wire [][]byte
