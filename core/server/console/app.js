@@ -2,6 +2,7 @@
 import { call } from './api.js';
 import { clients } from './clients.js';
 import { byId, el, fill, say } from './dom.js';
+import { reachAt } from './example.js';
 import { explain } from './explain.js';
 import { follow } from './follow.js';
 import { duration } from './format.js';
@@ -18,7 +19,7 @@ const hiddenFor = 60_000; // after that a page that nobody sees stops asking: a 
 
 const { admin } = await enter();
 const history = new History();
-const state = { frame: null, history, details: null, now: Date.now(), silent: 0 };
+const state = { frame: null, history, status: null, now: Date.now(), silent: 0 };
 const lights = lamps(byId('lamps'));
 const [following, one] = [tail(), explain()];
 const views = {
@@ -52,8 +53,9 @@ async function details() {
   asking = true;
   try {
     const [status, generations] = await Promise.all([call('GET', '/v1/status'), call('GET', '/v1/generations')]);
-    state.details = status.scripts;
+    state.status = status;
     say(byId('where'), status.listen);
+    reachAt(status.listen);
     views.scripts.set(status, generations);
     show();
   } catch {
@@ -78,8 +80,8 @@ function take(frame) {
   lastData = performance.now();
   trouble = '';
   state.frame = frame;
-  history.add(frame);
-  const depends = JSON.stringify([frame.generation, frame.gate?.at, frame.gate?.result, frame.uptime < 3]);
+  if (frame.rates) history.add(frame);
+  const depends = JSON.stringify([frame.generation, frame.gate?.at, frame.gate?.result, frame.readiness, frame.log?.full, frame.log?.failing]);
   if (depends !== known) {
     known = depends;
     details();

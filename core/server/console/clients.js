@@ -2,11 +2,13 @@
 import { at, call } from './api.js';
 import { confirm, notice } from './dialogs.js';
 import { el, fill, mark } from './dom.js';
+import { connecting } from './example.js';
 import { bytes, clock, count, duration, several } from './format.js';
 
 const facts = (pairs) => el('dl', { class: 'facts' }, pairs.filter(Boolean).map(([name, ...value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value))));
-const link = (id) => el('a', { class: 'name', href: `#clients/${encodeURIComponent(id)}` }, id);
+const link = (id) => el('a', { class: 'name', title: id, href: `#clients/${encodeURIComponent(id)}` }, id);
 const state = (c) => [mark(c.connected ? 'ok' : 'unknown'), c.connected ? ' connected' : ' offline'];
+const shown = 20; // of what waits for a client
 const maxReason = 120; // bytes: a close frame has no room for more
 
 function grid(caption, heads, rows) {
@@ -25,11 +27,11 @@ export function clients({ admin }) {
     try {
       const page = await call('GET', '/v1/clients', { prefix: prefix.value, after });
       if (page.clients.length === 0) {
-        fill(list, el('p', { class: 'empty' }, prefix.value ? 'No client has an ID that begins so.' : ['No clients yet. Connect one: ', el('code', {}, 'npx -y wscat -c "ws://ADDRESS/ws?clientId=client-1"')]));
+        fill(list, el('p', { class: 'empty' }, prefix.value ? 'No client has an ID that begins so.' : ['No clients yet. Connect one: ', connecting()]));
         return;
       }
       fill(list, grid('Clients, in the order of their IDs', [['Client'], ['State'], ['Address', 'minor'], ['Groups', 'n minor'], ['Waiting', 'n']], page.clients.map((c) => el('tr', {},
-        el('th', { scope: 'row' }, link(c.id)), el('td', {}, state(c), c.reliable ? el('span', { class: 'muted' }, ' reliable') : null),
+        el('th', { scope: 'row' }, link(c.id)), el('td', { class: 'whole' }, state(c), c.reliable ? el('span', { class: 'muted' }, ' reliable') : null),
         el('td', { class: 'minor' }, c.address ?? ''), el('td', { class: 'n minor' }, count(c.groupCount)), el('td', { class: `n ${c.pending > 0 ? '' : 'zero'}` }, count(c.pending))))),
       el('p', { class: 'buttons' },
         after ? el('button', { type: 'button', onclick: () => look() }, 'First page') : null,
@@ -58,9 +60,9 @@ export function clients({ admin }) {
     if (messages.length === 0) return el('p', { class: 'empty' }, 'Nothing waits for it.');
     return [grid('What waits, the most urgent first', [['Seq', 'n'], ['Message'], ['From', 'minor'], ['For'], ['Size', 'n'], ['In']], messages.map((m) => el('tr', {},
       el('td', { class: 'n' }, count(m.seq)),
-      el('td', {}, m.messageId ? el('a', { class: 'name', href: `#messages/${encodeURIComponent(m.messageId)}` }, m.messageId) : el('span', { class: 'muted' }, 'no id')),
+      el('td', {}, m.messageId ? el('a', { class: 'name', title: m.messageId, href: `#messages/${encodeURIComponent(m.messageId)}` }, m.messageId) : el('span', { class: 'muted' }, 'no id')),
       el('td', { class: 'minor' }, link(m.from)),
-      el('td', {}, duration(m.age), m.priority > 0 ? el('span', { class: 'muted' }, ` priority ${m.priority}`) : null, m.onTheWay ? el('span', { class: 'muted' }, ' on the way') : null),
+      el('td', { class: 'whole' }, duration(m.age), m.priority > 0 ? el('span', { class: 'muted' }, ` priority ${m.priority}`) : null, m.onTheWay ? el('span', { class: 'muted' }, ' on the way') : null),
       el('td', { class: 'n' }, bytes(m.size)), el('td', {}, m.stored)))),
     pending > messages.length ? el('p', { class: 'muted' }, `${count(pending - messages.length)} more wait behind these.`) : null];
   }
@@ -68,7 +70,7 @@ export function clients({ admin }) {
   async function open(id) {
     const mine = ++asked;
     try {
-      const [c, pending] = await Promise.all([call('GET', at('clients', id)), call('GET', at('clients', id, '/pending'))]);
+      const [c, pending] = await Promise.all([call('GET', at('clients', id)), call('GET', at('clients', id, '/pending'), { limit: shown })]);
       if (mine !== asked) return;
       fill(one, el('p', { class: 'result' }, el('b', { class: 'name' }, c.id), ' ', state(c)),
         facts([

@@ -20,8 +20,8 @@ export class History {
   /** Seconds from its first frame to its last. */
   get seconds() { return this.#frames.length > 1 ? (this.newest.ts - this.#frames[0].ts) / 1000 : 0; }
 
-  /** [time, value] of each frame. */
-  series(value) { return this.#frames.map((frame) => [frame.ts, value(frame) ?? 0]); }
+  /** [time, value] of each frame that has a value. */
+  series(value) { return this.#frames.map((frame) => [frame.ts, value(frame)]).filter(([, n]) => n !== null); }
 
   /** By how much each of these totals has grown, those that have: [[name, more], ...], the largest first. */
   growth(totals) {

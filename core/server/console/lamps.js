@@ -36,13 +36,13 @@ export function lamps(root) {
 
   return {
     /** Shows how it is; silent is for how many seconds nothing has come, 0 while something comes. */
-    update({ frame, history, details, now, silent }) {
+    update({ frame, history, status, now, silent }) {
       if (!frame) {
         const waiting = { level: 'unknown', word: silent > 0 ? 'No answer' : 'Looking', more: 'waiting for the first data', place: '', view: 'overview' };
         for (const cell of cells) set(cell, waiting);
         return;
       }
-      const now3 = [health(frame), losses(frame, history), scripts(frame, details, now)];
+      const now3 = [health(frame, status), losses(frame, history), scripts(frame, status, now)];
       if (silent > 0) {
         now3[0] = { level: 'bad', word: 'No data', more: `for ${duration(silent)}; everything below is from before`, place: '', view: 'overview' };
         now3[1] = { ...now3[1], level: 'unknown' };

@@ -1,6 +1,7 @@
 // The overview: what passes through, how fast, what each stage makes of it, who
 // sends most, what waits, what is lost.
 import { el, fill, mark, say, svg } from './dom.js';
+import { connecting } from './example.js';
 import { bytes, count, duration, micros, microsText, rate } from './format.js';
 import { span } from './history.js';
 import { levelOfCause } from './judge.js';
@@ -8,55 +9,54 @@ import { spark } from './spark.js';
 import { table } from './table.js';
 
 const code = (text) => el('code', {}, text);
-const link = (client) => el('a', { href: `#clients/${encodeURIComponent(client)}`, class: 'name' }, client);
+const muted = (text) => el('span', { class: 'muted' }, text);
+const link = (client) => el('a', { href: `#clients/${encodeURIComponent(client)}`, class: 'name', title: client }, client);
 const zero = (value) => () => (item) => (value(item) > 0 ? '' : 'zero');
 const quiet = (value) => zero(value)();
 
-/** A number with its unit, a line of words, and its last two minutes. value(frame) is what is drawn. */
-function tile(title, value, show, words) {
+/** A number with its unit, a line of words, and its last two minutes: value(frame) is what is drawn. */
+function tile(title, value, show, words, asPeak = rate) {
   const number = el('span', { class: 'number' });
   const unit = el('span', { class: 'unit' });
   const line = el('p', { class: 'words' });
   const peak = el('span', { class: 'peak' });
   const drawing = spark(span);
   return {
-    root: el('div', { class: 'tile' }, el('h3', {}, title), el('p', { class: 'value' }, number, ' ', unit), line, el('div', { class: 'chart' }, drawing.root, peak)),
+    root: el('div', { class: 'tile' }, el('div', { class: 'over' }, el('h3', {}, title), peak), el('p', { class: 'value' }, number, ' ', unit), line, drawing.root),
     set(frame, history) {
       const [text, of] = show(frame);
       say(number, text);
       say(unit, of);
       say(line, words(frame));
       const top = drawing.draw(history.series(value), frame.ts);
-      say(peak, top > 0 ? `peak ${peakText(show, frame, value, top)}` : '');
+      say(peak, top > 0 ? `peak ${asPeak(top)}` : '');
     },
   };
 }
 
-/** The peak as the tile shows its value: durations with their unit, the others as rates. */
-function peakText(show, frame, value, top) {
-  return show === latencyOf ? microsText(top) : rate(top);
-}
+const latencyOf = (f) => (f.latency.p99 === null ? ['–', ''] : micros(f.latency.p99));
 
-const latencyOf = (f) => (f.latency.samples > 0 ? micros(f.latency.p99) : ['–', '']);
-const refusals = (f) => f.rates.dropped + f.rates.rejected + f.rates.failed;
+/** What became of messages that came to nothing. */
+const ends = [['failed', 'failed'], ['rejected', 'rejected'], ['dropped', 'dropped'], ['forbidden', 'forbidden'], ['malformed', 'malformed'], ['noRoute', 'without a route']];
+const refusals = (f) => ends.reduce((sum, [name]) => sum + f.rates[name], 0);
+const refusalText = (f) => ends.filter(([name]) => f.rates[name] > 0).map(([name, word]) => `${rate(f.rates[name])} ${word}`).join(', ') || 'no message was refused';
 
 function tiles() {
   return [
-    tile('Received', (f) => f.rates.received, (f) => [rate(f.rates.received), '/s'], (f) => `${bytes(f.rates.bytesIn)}/s in`),
-    tile('Delivered', (f) => f.rates.delivered, (f) => [rate(f.rates.delivered), '/s'], (f) => `${bytes(f.rates.bytesOut)}/s out`),
-    tile('Latency, p99', (f) => (f.latency.samples > 0 ? f.latency.p99 : 0), latencyOf, (f) => (f.latency.samples > 0
-      ? `p50 ${microsText(f.latency.p50)}, p90 ${microsText(f.latency.p90)}, max ${microsText(f.latency.max)}` : 'nothing was measured')),
-    tile('Came to nothing', refusals, (f) => [rate(refusals(f)), '/s'],
-      (f) => `${rate(f.rates.dropped)} dropped, ${rate(f.rates.rejected)} rejected, ${rate(f.rates.failed)} failed`),
+    tile('Received', (f) => f.rates.received, (f) => [rate(f.rates.received), '/s'], (f) => `${rate(f.rates.accepted)} accepted; ${bytes(f.rates.bytesIn)}/s in`),
+    tile('Delivered', (f) => f.rates.delivered, (f) => [rate(f.rates.delivered), '/s'], (f) => `${bytes(f.rates.bytesOut)}/s out${f.rates.undelivered > 0 ? `; ${rate(f.rates.undelivered)}/s not delivered` : ''}`),
+    tile('Latency p99', (f) => f.latency.p99, latencyOf, (f) => (f.latency.p99 !== null
+      ? `p50 ${microsText(f.latency.p50)}, p90 ${microsText(f.latency.p90)}, max ${microsText(f.latency.max)}` : 'nothing was measured'), microsText),
+    tile('Came to nothing', refusals, (f) => [rate(refusals(f)), '/s'], refusalText),
     tile('Connections', (f) => f.connections.open, (f) => [count(f.connections.open), ''],
-      (f) => `${count(f.connections.reliable)} reliable; ${count(f.connections.mailboxes)} mailboxes`),
+      (f) => `${count(f.connections.reliable)} reliable; ${count(f.connections.mailboxes)} mailboxes`, count),
     tile('Waiting', (f) => f.pending.messages, (f) => [count(f.pending.messages), ''],
-      (f) => (f.pending.messages > 0 ? `${bytes(f.pending.bytes)}, the oldest for ${duration(f.pending.oldest)}` : 'everybody has everything')),
+      (f) => (f.pending.messages > 0 ? `${bytes(f.pending.bytes)}, the oldest for ${duration(f.pending.oldest)}` : 'everybody has everything'), count),
   ];
 }
 
 /** What one stage costs of a second, in microseconds. */
-const cost = (s) => s.time * (s.next + s.done + s.drop + s.hold + s.error);
+const cost = (s) => (s.time ?? 0) * (s.next + s.done + s.drop + s.hold + s.error);
 
 function stageTable() {
   let all = 0;
@@ -65,11 +65,11 @@ function stageTable() {
     caption: 'What each stage of the pipeline says, a second, and what it costs',
     key: (s) => `${s.name} ${s.place}`,
     columns: [
-      { title: 'Stage', node: (s) => [code(s.name), s.place && s.place !== s.name ? el('span', { class: 'muted place' }, ` ${s.place}`) : null] },
+      { title: 'Stage', node: (s) => (s.name === `lua ${s.place}` ? [code(s.place), muted(' Lua')] : [code(s.name), muted(` ${s.place ?? ''}`)]) },
       ...['next', 'done', 'drop', 'hold'].map((verdict) => (
         { title: verdict, numeric: true, minor: verdict === 'hold', text: (s) => rate(s[verdict]), tone: quiet((s) => s[verdict]) })),
       { title: 'error', numeric: true, text: (s) => rate(s.error), tone: (s) => (s.error > 0 ? 'bad' : 'zero') },
-      { title: 'mean', numeric: true, text: (s) => (s.samples > 0 ? microsText(s.time) : '–') },
+      { title: 'mean', numeric: true, text: (s) => (s.time === null ? '–' : microsText(s.time)), tone: (s) => (s.time === null ? 'zero' : '') },
       { title: 'Lua', numeric: true, minor: true, text: (s) => (s.instructions === null ? '' : count(s.instructions)) },
       {
         title: 'share', class: 'share',
@@ -102,7 +102,7 @@ function topTable() {
       { title: 'bytes/s', numeric: true, text: (c) => bytes(c.bytes) },
       { title: 'errors/s', numeric: true, text: (c) => rate(c.errors), tone: (c) => (c.errors > 0 ? 'bad' : 'zero') },
     ],
-    empty: () => ['No messages yet. Connect a client: ', code('npx -y wscat -c "ws://ADDRESS/ws?clientId=client-1"'),
+    empty: () => ['No messages yet. Connect a client: ', connecting(),
       ' and send ', code('{"type":0,"messageId":"m1","data":"hello"}')],
   });
 }
@@ -138,7 +138,7 @@ function upstreamTable() {
     key: (u) => u.name,
     columns: [
       { title: 'Upstream', node: (u) => code(u.name) },
-      { title: 'breaker', text: (u) => u.breaker, tone: (u) => (u.breaker === 'open' ? 'bad' : '') },
+      { title: 'breaker', text: (u) => (u.state === 'live' ? u.breaker.replaceAll('_', ' ') : u.state), tone: (u) => (u.breaker === 'open' ? 'bad' : '') },
       { title: 'queued', numeric: true, text: (u) => count(u.queued), tone: quiet((u) => u.queued) },
       { title: 'posts/s', numeric: true, text: (u) => rate(u.posts), tone: quiet((u) => u.posts) },
       { title: 'failures/s', numeric: true, text: (u) => rate(u.failures), tone: (u) => (u.failures > 0 ? 'bad' : 'zero') },
@@ -172,30 +172,32 @@ export function overview() {
     el('h2', { id: 'overview-title', class: 'unseen', tabindex: '-1' }, 'Overview'),
     el('div', { class: 'tiles' }, numbers.map((n) => n.root)),
     el('div', { class: 'columns' },
-      panel('Pipeline', 'a second, of the live generation', stages.root),
-      panel('Top clients', 'that send', top.root),
-      panel('Waiting', 'for whom', pending.root),
-      panel('Lost and refused', '', lost.root),
-      panel('Upstreams', '', upstreams.root),
-      panel('Machine', '', machine)));
+      el('div', { class: 'column' },
+        panel('Pipeline', 'a second, of the live generation', stages.root),
+        panel('Lost and refused', '', lost.root),
+        panel('Upstreams', '', upstreams.root)),
+      el('div', { class: 'column' },
+        panel('Top clients', 'that send', top.root),
+        panel('Waiting', 'for whom', pending.root),
+        panel('Machine', '', machine))));
   return {
     root,
     title: 'Overview',
     update({ frame, history }) {
-      if (!frame) return;
+      if (!frame?.rates) return;
       for (const n of numbers) n.set(frame, history);
-      stages.set(frame.stages ?? []);
-      top.set(frame.top ?? []);
-      pending.set(frame.pending.clients ?? []);
+      stages.set(frame.stages);
+      top.set(frame.top);
+      pending.set(frame.pending.clients);
       lost.set(lossRows(frame, history));
-      upstreams.set(frame.upstreams ?? []);
+      upstreams.set(frame.upstreams);
       const { log } = frame;
       fill(machine, facts([
-        ['CPU', `${rate(100 * frame.cpu)} % of a core`],
-        ['Memory', `${bytes(frame.memory.rss)}; heap ${bytes(frame.memory.heap)}`],
+        ['CPU', frame.cpu === null ? 'not known' : `${rate(100 * frame.cpu)} % of a core`],
+        ['Memory', `${frame.memory.rss === null ? '' : `${bytes(frame.memory.rss)}; `}heap ${bytes(frame.memory.heap)}`],
         ['Up', duration(frame.uptime)],
         ['Log', log ? `${bytes(log.bytes)} in ${count(log.segments)} segment${log.segments === 1 ? '' : 's'}` : 'none: nothing is kept'],
-        log && ['Commits', `${rate(log.commits)}/s${log.commits > 0 ? `, ${rate(log.commitMs)} ms each` : ''}`],
+        log && ['Commits', `${rate(log.commits)}/s${log.commitMs !== null ? `, ${rate(log.commitMs)} ms each` : ''}`],
         ['Upgraded', `${count(frame.connections.upgraded)} since the start`],
         ['Version', frame.version],
       ]));

@@ -20,6 +20,9 @@ const results = {
 };
 const states = { live: 'ok', canary: 'note', good: 'unknown', bad: 'warn' };
 
+/** A cell that stands under its title, or on a phone behind it. */
+const cell = (title, attributes, ...content) => el('td', { role: 'cell', 'data-title': title, ...attributes }, ...content);
+
 /** A problem or warning, with the place that it names first. */
 function finding(text, level) {
   const [place, rest] = placeOf(text);
@@ -38,23 +41,24 @@ function attempt(last) {
     ]),
     last.steps?.length > 0 ? el('ol', { class: 'steps', 'aria-label': 'Steps of the gate' }, last.steps.map((step) => el('li', { class: step.result === 'ok' ? 'ok' : 'failed' },
       mark(step.result === 'ok' ? 'ok' : 'bad'), ' ', el('b', {}, step.name), step.result === 'ok' ? '' : ' failed', el('span', { class: 'muted' }, ` ${rate(step.millis)} ms`),
-      step.detail ? el('span', { class: 'detail' }, step.detail) : null))) : null,
+      step.detail ? el('span', { class: 'muted' }, `, ${step.detail}`) : null))) : null,
     last.problems?.length > 0 ? [el('h3', {}, 'Why'), findings(last.problems, last.result === 'rejected' ? 'bad' : 'warn')] : null,
     last.warnings?.length > 0 ? [el('h3', {}, 'Warnings'), findings(last.warnings, 'warn')] : null,
   ];
 }
 
-function shadow(report) {
+/** What a shadow run found. Its problems stand with the attempt already if that was refused. */
+function shadow(report, refused) {
   if (!report) {
     return el('p', { class: 'empty' }, 'No shadow run in the last attempt. A save runs what clients have sent of late through the old and the new scripts ',
       'before it goes live (', code('--gate shadow'), '); what they decide differently stands here.');
   }
   const cut = report.messages < report.of ? ` of ${count(report.of)}, then the time was over` : '';
-  const changes = (report.changes ?? []).map((c) => el('tr', {},
-    el('td', { class: 'n' }, count(c.messages)),
-    el('td', { class: 'was' }, c.before),
-    el('td', { class: 'is' }, c.after),
-    el('td', {}, el('span', { class: 'name' }, c.client), ' ', c.id ? el('a', { class: 'name', href: `#messages/${encodeURIComponent(c.id)}` }, c.id) : null)));
+  const changes = (report.changes ?? []).map((c) => el('tr', { role: 'row' },
+    cell('Messages', { class: 'n' }, count(c.messages)),
+    cell('Before', { class: 'was' }, c.before),
+    cell('After', { class: 'is' }, c.after),
+    cell('Example', {}, el('span', { class: 'name', title: c.client }, c.client), ' ', c.id ? el('a', { class: 'name', href: `#messages/${encodeURIComponent(c.id)}` }, c.id) : null)));
   return [
     el('p', { class: 'result' }, mark(report.newErrors > 0 ? 'bad' : report.differ > 0 ? 'note' : 'ok'), ' ',
       el('b', {}, report.differ > 0 ? `${several(report.differ, 'message')} decided differently` : 'No difference'), ` – ${several(report.messages, 'message')} were run${cut}`),
@@ -63,11 +67,11 @@ function shadow(report) {
       ['Errors', `${count(report.errors)}, before ${count(report.oldErrors)}`],
       ['Lua, p99', `${count(report.p99)} instructions, before ${count(report.oldP99)}`],
     ]),
-    report.problems?.length > 0 ? findings(report.problems, 'bad') : null,
-    changes.length > 0 ? el('div', { class: 'table' }, el('table', {},
+    report.problems?.length > 0 && !refused ? findings(report.problems, 'bad') : null,
+    changes.length > 0 ? el('div', { class: 'table' }, el('table', { class: 'stack', role: 'table' },
       el('caption', { class: 'unseen' }, 'What is decided differently'),
-      el('thead', {}, el('tr', {}, ['Messages', 'Before', 'After', 'Example'].map((t, i) => el('th', { scope: 'col', class: i === 0 ? 'n' : null }, t)))),
-      el('tbody', {}, changes))) : null,
+      el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, ['Messages', 'Before', 'After', 'Example'].map((t, i) => el('th', { scope: 'col', role: 'columnheader', class: i === 0 ? 'n' : null }, t)))),
+      el('tbody', { role: 'rowgroup' }, changes))) : null,
     report.more > 0 ? el('p', { class: 'muted' }, `${several(report.more, 'message')} differ in other ways.`) : null,
   ];
 }
@@ -121,11 +125,13 @@ export function scripts({ admin, changed }) {
 
   const root = el('section', { 'aria-labelledby': 'scripts-title' },
     el('div', { class: 'head' }, el('h2', { id: 'scripts-title', tabindex: '-1' }, 'Scripts'), el('div', { class: 'buttons' }, reloading, back), why),
-    el('div', { class: 'columns' },
-      el('section', { class: 'panel' }, el('h2', {}, 'Live'), live),
-      el('section', { class: 'panel' }, el('h2', {}, 'Last attempt'), last),
-      el('section', { class: 'panel wide' }, el('h2', {}, 'Shadow run'), diff),
-      el('section', { class: 'panel wide' }, el('h2', {}, 'Generations'), past)));
+    el('div', { class: 'columns lean' },
+      el('div', { class: 'column' },
+        el('section', { class: 'panel' }, el('h2', {}, 'Last attempt'), last),
+        el('section', { class: 'panel' }, el('h2', {}, 'Shadow run'), diff)),
+      el('div', { class: 'column' },
+        el('section', { class: 'panel' }, el('h2', {}, 'Live'), live),
+        el('section', { class: 'panel' }, el('h2', {}, 'Generations'), past))));
 
   return {
     root,
@@ -144,7 +150,7 @@ export function scripts({ admin, changed }) {
         ['Folder', code(s.folder), s.lastGood ? ' – it holds something else: the last good scripts are served' : ''],
       ]), s.warnings?.length > 0 ? [el('h3', {}, 'Warnings'), findings(s.warnings, 'warn')] : null);
       fill(last, attempt(s.last));
-      fill(diff, shadow(s.last.shadow));
+      fill(diff, shadow(s.last.shadow, s.last.result === 'rejected'));
       // The table is made anew: what had the focus in it gets it again.
       const held = past.contains(document.activeElement) ? document.activeElement.dataset.hash : '';
       fill(past, el('div', { class: 'table' }, el('table', {},

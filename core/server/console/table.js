@@ -50,7 +50,7 @@ export function table({ caption, columns, key, empty }) {
       });
       grid.hidden = items.length === 0;
       nothing.hidden = items.length > 0;
-      if (items.length === 0) fill(nothing, empty());
+      if (items.length === 0 && !nothing.hasChildNodes()) fill(nothing, empty());
     },
   };
 }

@@ -1,7 +1,8 @@
 // The live tail: messages as they are decided, the newest on top.
 import { el, fill, mark, say } from './dom.js';
-import { clock, count, microsText, several } from './format.js';
+import { connecting } from './example.js';
 import { follow } from './follow.js';
+import { clock, count, microsText, several } from './format.js';
 
 const most = 200; // rows that are kept
 
@@ -29,14 +30,15 @@ function whyText(trace) {
 function row(trace) {
   const spent = trace.sampled ? (trace.stages ?? []).reduce((sum, s) => sum + s.micros, 0) : NaN;
   const told = trace.answer?.status ?? '';
-  return el('tr', {},
-    el('td', { class: 'time' }, clock(trace.time)),
-    el('td', {}, el('a', { class: 'name', href: `#clients/${encodeURIComponent(trace.client)}` }, trace.client)),
-    el('td', {}, trace.messageId ? el('a', { class: 'name', href: `#messages/${encodeURIComponent(trace.messageId)}` }, trace.messageId) : el('span', { class: 'muted' }, 'no id')),
-    el('td', {}, el('span', { class: `verdict ${verdicts[trace.verdict] ?? 'unknown'}` }, mark(verdicts[trace.verdict] ?? 'unknown'), ` ${wordOf(trace.verdict)}`),
+  const cell = (className, ...content) => el('td', { role: 'cell', class: className }, ...content);
+  return el('tr', { role: 'row' },
+    cell('time', clock(trace.time)),
+    cell('who', el('a', { class: 'name', title: trace.client, href: `#clients/${encodeURIComponent(trace.client)}` }, trace.client)),
+    cell('what', trace.messageId ? el('a', { class: 'name', title: trace.messageId, href: `#messages/${encodeURIComponent(trace.messageId)}` }, trace.messageId) : el('span', { class: 'muted' }, 'no id')),
+    cell('end', el('span', { class: `verdict ${verdicts[trace.verdict] ?? 'unknown'}` }, mark(verdicts[trace.verdict] ?? 'unknown'), ` ${wordOf(trace.verdict)}`),
       el('span', { class: 'why' }, ` ${whyText(trace)}`)),
-    el('td', { class: 'minor' }, targetText(trace), told ? el('span', { class: 'muted' }, ` ${told}`) : null),
-    el('td', { class: 'n minor' }, Number.isFinite(spent) ? microsText(spent) : ''));
+    cell('minor', targetText(trace), told ? el('span', { class: 'muted' }, ` ${told}`) : null),
+    cell('n minor', Number.isFinite(spent) ? microsText(spent) : ''));
 }
 
 export function tail() {
@@ -46,9 +48,9 @@ export function tail() {
   const pause = el('button', { type: 'button', id: 'tail-pause', onclick: () => toggle() }, 'Pause');
   const clear = el('button', { type: 'button', class: 'quiet', onclick: () => reset() }, 'Clear');
   const state = el('p', { class: 'muted', role: 'status', id: 'tail-state' });
-  const body = el('tbody');
-  const grid = el('table', { class: 'tail', hidden: true }, el('caption', { class: 'unseen' }, 'Messages as they are decided, the newest first'),
-    el('thead', {}, el('tr', {}, [['Time', 'time'], ['Client'], ['Message'], ['Verdict'], ['Goes to', 'minor'], ['In stages', 'n minor']].map(([t, c]) => el('th', { scope: 'col', class: c }, t)))), body);
+  const body = el('tbody', { role: 'rowgroup' });
+  const grid = el('table', { class: 'tail', role: 'table', hidden: true }, el('caption', { class: 'unseen' }, 'Messages as they are decided, the newest first'),
+    el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, [['Time', 'time'], ['Client'], ['Message'], ['Verdict'], ['Goes to', 'minor'], ['In stages', 'n minor']].map(([t, c]) => el('th', { scope: 'col', role: 'columnheader', class: c }, t)))), body);
   const empty = el('p', { class: 'empty' });
   let leave = null;
   let shown = false;
@@ -116,7 +118,7 @@ export function tail() {
     body.replaceChildren();
     const filtered = name.value || verdict.value;
     fill(empty, filtered ? 'No message has matched yet. Take the filter away to see all of them.'
-      : ['No messages yet. Connect a client: ', el('code', {}, 'npx -y wscat -c "ws://ADDRESS/ws?clientId=client-1"')]);
+      : ['No messages yet. Connect a client: ', connecting()]);
     draw();
   }
 
@@ -132,7 +134,7 @@ export function tail() {
   reset();
   return {
     root: el('section', { class: 'panel', 'aria-labelledby': 'tail-title' },
-      el('h2', { id: 'tail-title' }, 'Live tail', el('small', {}, ' names and verdicts, no content')), form, state, el('div', { class: 'table' }, grid), empty),
+      el('h2', { id: 'tail-title' }, 'Live tail', el('small', {}, ' names and verdicts, no content')), form, state, el('div', { class: 'table long-list' }, grid), empty),
     show() { shown = true; start(); },
     hide() { shown = false; stop(); },
     toggle,
