@@ -52,7 +52,8 @@ export function clients({ admin }) {
     });
     if (!done) return;
     notice(`${id} was disconnected.`);
-    open(id);
+    fill(one, el('p', { class: 'empty' }, el('b', { class: 'name' }, id), ' was disconnected. Choose it again to see whether it has come back.'));
+    title.focus();
     look();
   }
 

@@ -3,7 +3,7 @@
 import { events, Problem } from './api.js';
 
 const first = 500; // milliseconds before another try ...
-const longest = 8000; // ... at the most
+const longest = 5000; // ... at the most
 const silence = 10_000; // a stream says something each second
 
 /**

@@ -16,7 +16,7 @@ export function lamps(root) {
     const place = el('code', { class: 'where' });
     const more = el('span', { class: 'more' });
     const link = el('a', { class: 'lamp unknown', href: '#overview' }, sign,
-      el('span', { class: 'said' }, el('span', { class: 'title' }, title), word, el('span', { class: 'why' }, place, more)));
+      el('span', { class: 'said' }, el('span', { class: 'title' }, title), word, el('span', { class: 'why' }, place, ' ', more)));
     root.append(link);
     return { link, sign, word, place, more, level: '', told: '' };
   });

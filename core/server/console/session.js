@@ -76,6 +76,7 @@ const place = 'stratix.left';
 
 /** Forgets the key and begins anew: whatever was on the page goes with it. */
 function leave(why) {
+  onLocked(() => {}); // what else is on its way is refused for the same reason
   keep('');
   try { sessionStorage.setItem(place, why ?? ''); } catch { /* it is not said then */ }
   location.reload();

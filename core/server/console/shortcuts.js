@@ -23,7 +23,7 @@ export function shortcuts(all) {
 
   document.addEventListener('keydown', (event) => {
     if (!on.checked || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.target.closest('input, select, textarea, dialog')) return;
+    if (document.querySelector('dialog[open]') || event.target.closest('input:not([type="checkbox"]), select, textarea')) return;
     const found = listed.find(([key]) => key === event.key);
     if (!found) return;
     event.preventDefault();

@@ -58,6 +58,7 @@ export function tail() {
   let [seen, missed] = [0, 0];
   let waiting = [];
   let drawing = 0;
+  let filtered = JSON.stringify(['client', '', '']);
 
   function draw() {
     drawing = 0;
@@ -116,13 +117,16 @@ export function tail() {
     waiting = [];
     [seen, missed] = [0, 0];
     body.replaceChildren();
-    const filtered = name.value || verdict.value;
-    fill(empty, filtered ? 'No message has matched yet. Take the filter away to see all of them.'
+    fill(empty, name.value || verdict.value ? 'No message has matched yet. Take the filter away to see all of them.'
       : ['No messages yet. Connect a client: ', connecting()]);
     draw();
   }
 
+  /** Follows what the form asks for, if that is something else. */
   function filter() {
+    const asked = JSON.stringify([kind.value, name.value, verdict.value]);
+    if (asked === filtered) return;
+    filtered = asked;
     stop();
     reset();
     start();
