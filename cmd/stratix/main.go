@@ -19,6 +19,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Compile and lint a scripts folder and build its pipeline, without running it."`
 	Test    testCmd    `cmd:"" help:"Run the tests of a scripts folder: the real pipeline, made-up clients, a clock that stands still."`
 	Status  statusCmd  `cmd:"" help:"Show how a running gateway is."`
+	Top     topCmd     `cmd:"" help:"Show what a running gateway does, once a period."`
 	Reload  reloadCmd  `cmd:"" help:"Make a running gateway read its scripts folder now."`
 	Explain explainCmd `cmd:"" help:"Show the way of one message through a running gateway."`
 	Tail    tailCmd    `cmd:"" help:"Follow what a running gateway decides about messages."`

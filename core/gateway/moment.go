@@ -22,7 +22,6 @@ type moment struct {
 	pulse     shard.Pulse
 	front     server.Stats
 	scripts   scriptsReport
-	places    []string // of the stages
 	lastGood  *uint32
 	log       *journal.Stats // nil without a data folder
 	upstreams []upstream.Stats
