@@ -47,7 +47,7 @@ describe('the console', { skip }, () => {
     await page.lit('Gateway', 'ok', /Healthy/);
     const { admin } = gateway;
     await gateway.kill();
-    await page.lit('Gateway', 'bad', /No data\s+for \d+ s; everything below is from before/);
+    await page.lit('Gateway', 'bad', /No data\s+for \d+ s \(the .*\); everything below is from before/);
     await page.shows('#freshness', /^No data for \d+ s, trying again$/);
     await page.shows('#announcer', /No data from the gateway, trying again|Gateway: No data/);
     await gateway.run(['--admin', admin]);

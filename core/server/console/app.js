@@ -19,7 +19,7 @@ const hiddenFor = 60_000; // after that a page that nobody sees stops asking: a 
 
 const { admin } = await enter();
 const history = new History();
-const state = { frame: null, history, status: null, now: Date.now(), silent: 0 };
+const state = { frame: null, history, status: null, now: Date.now(), silent: 0, trouble: '' };
 const lights = lamps(byId('lamps'));
 const [following, one] = [tail(), explain()];
 const views = {
@@ -72,13 +72,13 @@ async function details() {
 // --- the live data
 
 let lastData = performance.now();
-let trouble = '';
+let given = false; // the stream was refused for good
 let known = ''; // what the details depend on
 let version = '';
 
 function take(frame) {
   lastData = performance.now();
-  trouble = '';
+  state.trouble = '';
   state.frame = frame;
   if (frame.rates) history.add(frame);
   const depends = JSON.stringify([frame.generation, frame.gate?.at, frame.gate?.result, frame.readiness, frame.log?.full, frame.log?.failing]);
@@ -101,9 +101,8 @@ function show() {
   const was = freshness.classList.contains('old');
   freshness.classList.toggle('old', old);
   document.body.classList.toggle('stale', old);
-  if (old) say(freshness, trouble === 'final' ? 'No data' : `No data for ${duration(silence / 1000)}, trying again`);
+  if (old) say(freshness, given ? 'No data' : `No data for ${duration(silence / 1000)}, trying again`);
   else say(freshness, state.frame ? 'Live' : 'Connecting');
-  freshness.title = trouble;
   if (old && !was) announce('No data from the gateway, trying again');
   if (!old && was) announce('Data is live again');
   lights.update(state);
@@ -113,7 +112,7 @@ function show() {
 let leave = null;
 
 function listen() {
-  leave ??= follow('/v1/live', {}, { data: take, trouble: (why) => { trouble = why; } });
+  leave ??= follow('/v1/live', {}, { data: take, trouble: (why, final) => { state.trouble = why; given = final; } });
 }
 
 let asleep;

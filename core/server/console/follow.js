@@ -4,7 +4,7 @@ import { events, Problem } from './api.js';
 
 const first = 500; // milliseconds before another try ...
 const longest = 5000; // ... at the most
-const silence = 10_000; // a stream says something each second
+const silence = 15_000; // a stream says something at least every ten seconds
 
 /**
  * Follows a stream. data gets what comes, alive is called with every sign of life,

@@ -35,22 +35,21 @@ export function lamps(root) {
   }
 
   return {
-    /** Shows how it is; silent is for how many seconds nothing has come, 0 while something comes. */
-    update({ frame, history, status, now, silent }) {
+    /** Shows how it is; silent is for how many seconds nothing has come, 0 while something comes, and trouble why. */
+    update({ frame, history, status, now, silent, trouble }) {
       if (!frame) {
-        const waiting = { level: 'unknown', word: silent > 0 ? 'No answer' : 'Looking', more: 'waiting for the first data', place: '', view: 'overview' };
+        const waiting = { level: 'unknown', word: silent > 0 ? 'No answer' : 'Looking', more: trouble || 'waiting for the first data', place: '', view: 'overview' };
         for (const cell of cells) set(cell, waiting);
         return;
       }
-      const now3 = [health(frame, status), losses(frame, history), scripts(frame, status, now)];
+      const said = [health(frame, status), losses(frame, history), scripts(frame, status, now)];
       if (silent > 0) {
-        now3[0] = { level: 'bad', word: 'No data', more: `for ${duration(silent)}; everything below is from before`, place: '', view: 'overview' };
-        now3[1] = { ...now3[1], level: 'unknown' };
-        now3[2] = { ...now3[2], level: 'unknown' };
+        said[0] = { level: 'bad', word: 'No data', more: `for ${duration(silent)}${trouble ? ` (${trouble})` : ''}; everything below is from before`, place: '', view: 'overview' };
+        for (const i of [1, 2]) said[i] = { ...said[i], level: 'unknown', word: 'Not known', more: `before: ${said[i].word}, ${said[i].more}` };
       }
-      cells.forEach((cell, i) => set(cell, now3[i]));
+      cells.forEach((cell, i) => set(cell, said[i]));
       const news = cells.filter((cell, i) => {
-        const told = `${now3[i].level} ${now3[i].word.replace(/[\d,]+/g, 'n')} ${now3[i].place}`;
+        const told = `${said[i].level} ${said[i].word.replace(/[\d,]+/g, 'n')} ${said[i].place}`;
         const changed = cell.told !== '' && cell.told !== told;
         cell.told = told;
         return changed;
