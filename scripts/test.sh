@@ -250,7 +250,7 @@ if [[ ! -d scripts/e2e/node_modules ]]; then
 else
   tests=()
   for file in scripts/e2e/*.test.js; do
-    if $quick && [[ $file == */browser.test.js ]]; then continue; fi
+    if $quick && [[ $file == */browser.test.js || $file == */console*.test.js ]]; then continue; fi
     tests+=("$file")
   done
   if $quick; then

@@ -189,6 +189,7 @@ func TestWhatTheAPIAnswersIsAsItsDocumentSays(t *testing.T) {
 	f("GET", "/v1/generations/{name}", "/v1/generations/99", "", 404, `"code":"not_found"`)
 	f("GET", "/v1/messages/{id}", "/v1/messages/m1", "", 200, `"client": "api"`)
 	f("GET", "/v1/openapi.json", "/v1/openapi.json", "", 200, `"openapi": "3.1.0"`)
+	f("GET", "/v1/whoami", "/v1/whoami", "", 200, `"admin"`)
 	f("GET", "/v1/tail", "/v1/tail?x=y", "", 400, `"code":"bad_request"`)
 	f("GET", "/v1/live", "/v1/live?every=1h", "", 400, `"code":"bad_request"`)
 	f("POST", "/v1/rollback", "/v1/rollback", "", 409, `"code":"conflict"`)

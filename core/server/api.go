@@ -33,6 +33,7 @@ const (
 // scripts needs admin.
 var routes = []route{
 	{get, "/v1/openapi.json", apikey.Publish | apikey.Read, stays((*Server).openAPI)},
+	{get, "/v1/whoami", apikey.Publish | apikey.Read, (*Server).whoAmI},
 	{post, publishPath, apikey.Publish, (*Server).publish},
 
 	{get, "/v1/clients", apikey.Read, stays((*Server).listClients)},
@@ -71,11 +72,12 @@ func (s *Server) newRouter() *router.Router {
 	r := router.New()
 	r.RedirectTrailingSlash, r.RedirectFixedPath = false, false
 	r.NotFound = func(ctx *fasthttp.RequestCtx) {
-		if string(ctx.Path())+"/" == profiles {
-			ctx.Redirect(profiles, fasthttp.StatusPermanentRedirect)
-			return
+		switch folder := string(ctx.Path()) + "/"; folder {
+		case profiles, consolePath:
+			ctx.Redirect(folder, fasthttp.StatusPermanentRedirect)
+		default:
+			nothing(ctx)
 		}
-		nothing(ctx)
 	}
 	r.MethodNotAllowed = func(ctx *fasthttp.RequestCtx) {
 		list := string(ctx.Response.Header.Peek(fasthttp.HeaderAllow))
@@ -94,6 +96,7 @@ func (s *Server) newRouter() *router.Router {
 			r.Handle(fasthttp.MethodHead, rt.path, h)
 		}
 	}
+	s.routeConsole(r)
 	return r
 }
 

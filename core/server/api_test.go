@@ -143,6 +143,8 @@ func TestHEADHasNoBody(t *testing.T) {
 	}
 	f("/v1/clients", "200 OK")
 	f("/v1/openapi.json", "200 OK")
+	f("/console/", "200 OK")
+	f("/console/app.js", "200 OK")
 	f("/v1/tail", "405 ")
 	f("/v1/live", "405 ")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -131,4 +132,14 @@ func refuse(ctx *fasthttp.RequestCtx, err error, given bool) {
 	default:
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
 	}
+}
+
+// whoAmI answers what the caller may do, so that a page for operators offers no
+// more than that.
+func (s *Server) whoAmI(ctx *fasthttp.RequestCtx, who *caller) {
+	s.writeJSON(ctx, struct {
+		Scopes []string `json:"scopes"`
+		Sender string   `json:"sender"`
+		Keys   bool     `json:"keys"` // nobody else is let in than who has a key or a token
+	}{strings.Split(who.scopes.String(), ","), who.sender, s.opt.Keys != nil || s.opt.Tokens != nil})
 }

@@ -1,21 +1,16 @@
 // Headless Chromium: its own WebSocket stack, and pages of other origins.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
 import WebSocket from 'ws';
+import { launch, skip } from './chromium.js';
 import { Client, withoutTime } from './client.js';
 import { Gateway, until } from './gateway.js';
 import { Resuming } from './resuming.js';
-
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const skip = !existsSync(executablePath)
-  && `there is no ${executablePath}: apt-get install chromium, or set CHROMIUM to a Chromium or Chrome`;
 
 const html = '<!doctype html><title>page</title>';
 
@@ -45,12 +40,7 @@ describe('a page in Chromium', { skip }, () => {
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     origin = `http://localhost:${server.address().port}`;
-    browser = await chromium.launch({
-      executablePath,
-      // Files are an origin of their own with the last one, as they are in Electron.
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-        '--disable-component-update', '--disable-sync', '--allow-file-access-from-files'],
-    });
+    browser = await launch('--allow-file-access-from-files'); // files are an origin of their own then, as in Electron
   });
 
   after(async () => {

@@ -50,6 +50,7 @@ export async function withoutKeeping() {
 /** A running gateway. The test that started it need not stop it. */
 export class Gateway {
   log = []; // the records so far
+  guests = []; // functions that end what has to go before the gateway, at the end of its test
 
   /**
    * Starts a gateway and waits until it is ready. scripts are the files of its
@@ -60,6 +61,7 @@ export class Gateway {
     g.home = await mkdtemp(path.join(tmpdir(), 'stratix-e2e-'));
     t.after(async () => {
       try {
+        for (const leave of g.guests) await leave();
         await g.stop();
       } finally {
         await rm(g.home, { recursive: true, force: true });
