@@ -34,7 +34,7 @@ type KeptTraces struct {
 }
 
 func (g *Gateway) explain(id, client string) Explanation {
-	e := Explanation{MessageID: id, Rate: g.opt.TraceEvery}
+	e := Explanation{MessageID: id, Rate: g.opt().TraceEvery}
 	var all []shard.Traced
 	e.Traces, all = g.shards.Explain(id, client)
 	e.Sampled.Since, e.Ended.Since = g.started.UTC(), g.started.UTC()

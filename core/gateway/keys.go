@@ -13,15 +13,15 @@ const keysEvery = time.Second
 
 // keyring is the keys of the API for the server; nil if there are none.
 func (g *Gateway) keyring() server.Keyring {
-	if g.opt.Keys == nil {
+	if g.opt().Keys == nil {
 		return nil
 	}
-	return g.opt.Keys
+	return g.opt().Keys
 }
 
 // watchKeys uses what the file of keys holds as soon as that changes.
 func (g *Gateway) watchKeys(ctx context.Context) {
-	if g.opt.Keys == nil {
+	if g.opt().Keys == nil {
 		return
 	}
 	tick := time.NewTicker(keysEvery)
@@ -31,19 +31,19 @@ func (g *Gateway) watchKeys(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			g.ReloadKeys()
+			_, _ = g.ReloadKeys() // noted there
 		}
 	}
 }
 
-// ReloadKeys reads the file of keys now.
-func (g *Gateway) ReloadKeys() {
-	if g.opt.Keys == nil {
-		return
+// ReloadKeys reads the file of keys now, and reports whether it holds others.
+func (g *Gateway) ReloadKeys() (changed bool, err error) {
+	if g.opt().Keys == nil {
+		return false, nil
 	}
 	g.keys.Lock()
 	defer g.keys.Unlock()
-	changed, err := g.opt.Keys.Reload()
+	changed, err = g.opt().Keys.Reload()
 	switch {
 	case err != nil:
 		if text := err.Error(); text != g.keysError {
@@ -52,6 +52,7 @@ func (g *Gateway) ReloadKeys() {
 		}
 	case changed || g.keysError != "":
 		g.keysError = ""
-		g.log.Info("the keys are read again", "keys", g.opt.Keys.Len())
+		g.log.Info("the keys are read again", "keys", g.opt().Keys.Len())
 	}
+	return changed, err
 }

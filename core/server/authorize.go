@@ -32,15 +32,15 @@ func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool)
 	text := h.Peek(fasthttp.HeaderAuthorization)
 	if len(text) == 0 {
 		_, private := local.(*net.UnixAddr)
-		if admin && (s.opt.Keys == nil || private) {
+		if admin && (s.opt().Keys == nil || private) {
 			return &operator
 		}
 		return nil
 	}
-	if s.opt.Keys == nil || len(text) < len(bearer) || !bytes.EqualFold(text[:len(bearer)], bearer) {
+	if s.opt().Keys == nil || len(text) < len(bearer) || !bytes.EqualFold(text[:len(bearer)], bearer) {
 		return nil
 	}
-	k := s.opt.Keys.Find(text[len(bearer):])
+	k := s.opt().Keys.Find(text[len(bearer):])
 	if k == nil {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 const eventStream = "text/event-stream"
 
 // tail follows messages, as lines or as server-sent events.
-func (s *Server) tail(ctx *fasthttp.RequestCtx) { s.stream(ctx, s.opt.Tail) }
+func (s *Server) tail(ctx *fasthttp.RequestCtx) { s.stream(ctx, s.opt().Tail) }
 
 // wantsEvents reports whether the request asks for server-sent events.
 func wantsEvents(ctx *fasthttp.RequestCtx) bool {

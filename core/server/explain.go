@@ -29,7 +29,7 @@ func (s *Server) message(ctx *fasthttp.RequestCtx) {
 		problem(ctx, fasthttp.StatusBadRequest, "write "+messages+"ID, with what is no letter, digit or -_.~ in it percent-encoded")
 		return
 	}
-	s.writeJSON(ctx, s.opt.Message(id, string(ctx.QueryArgs().Peek("client"))))
+	s.writeJSON(ctx, s.opt().Message(id, string(ctx.QueryArgs().Peek("client"))))
 }
 
 // stream answers with a stream of JSON lines, or of events if those are asked for.

@@ -27,7 +27,8 @@ func TestAddressOf(t *testing.T) {
 }
 
 func TestPlacesUnderContention(t *testing.T) {
-	c := &counts{max: 100, maxPerAddress: 5}
+	c := &counts{}
+	c.bound(100, 5)
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -53,7 +54,8 @@ func TestPlacesUnderContention(t *testing.T) {
 }
 
 func TestLeaveTwiceAtOnce(t *testing.T) {
-	c := &counts{maxPerAddress: 2}
+	c := &counts{}
+	c.bound(0, 2)
 	ip := netip.MustParseAddr("10.0.0.1")
 	one, _ := c.enter(ip)
 	two, _ := c.enter(ip)
@@ -78,7 +80,8 @@ func TestNoBounds(t *testing.T) {
 }
 
 func TestPeersWithoutAddressCountInAllOnly(t *testing.T) {
-	c := &counts{max: 2, maxPerAddress: 1}
+	c := &counts{}
+	c.bound(2, 1)
 	for range 2 {
 		if p, _ := c.enter(netip.Addr{}); p == nil {
 			t.Fatal("refused")

@@ -84,7 +84,7 @@ func (w *waiting) refuse(c net.Conn, why refusal) {
 	w.refused[why].Add(1)
 	if missed, ok := w.complaint.pass(time.Now()); ok {
 		w.log.Warn("connections are refused: too many have not sent their handshake", "remote", c.RemoteAddr().String(),
-			"limit", w.counts.max, "limit per address", w.counts.maxPerAddress, "reason", why.String(), "unlogged", missed)
+			"limit", w.counts.max.Load(), "limit per address", w.counts.maxPerAddress.Load(), "reason", why.String(), "unlogged", missed)
 	}
 	text := answerFull
 	if why == addressFull {

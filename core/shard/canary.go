@@ -41,6 +41,7 @@ func (s *Shard) setProgram(p *core.Program) {
 	}
 	s.retiring = append(s.retiring, s.program)
 	s.program = p
+	s.setBudget(p)
 	s.sampleNew()
 	s.releasePrograms()
 }
@@ -51,6 +52,9 @@ func (s *Shard) setCanary(y canary) {
 		s.retiring = append(s.retiring, s.canary.program)
 	}
 	s.canary = y
+	if y.program != nil {
+		s.setBudget(y.program)
+	}
 	s.sampleNew()
 	s.releasePrograms()
 }

@@ -22,6 +22,7 @@ import (
 type source interface {
 	start(ctx context.Context) error
 	stop()
+	refresh() // looks for other keys soon; it returns at once
 	find(ctx context.Context, id, algorithm string) ([]any, error)
 }
 
@@ -35,6 +36,9 @@ type stage struct {
 	name       pattern
 	required   bool
 }
+
+// Refresh has the key file or the key set looked at.
+func (s *stage) Refresh() { s.keys.refresh() }
 
 // Handle lets all messages pass: clients are looked at when they come.
 func (s *stage) Handle(*core.Message) (core.Verdict, error) { return core.Next, nil }

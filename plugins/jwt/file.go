@@ -27,6 +27,7 @@ type fixed struct{ all keys }
 
 func (f fixed) start(context.Context) error { return nil }
 func (f fixed) stop()                       {}
+func (f fixed) refresh()                    {}
 
 func (f fixed) find(_ context.Context, id, algorithm string) ([]any, error) {
 	return f.all.find(id, algorithm), nil
@@ -37,7 +38,7 @@ func (f fixed) find(_ context.Context, id, algorithm string) ([]any, error) {
 // a check may run where it is not.
 func openFile(c core.Config, env *core.Env, s *settings) (source, error) {
 	if filepath.IsAbs(s.KeyFile) {
-		return &file{name: s.KeyFile, algorithms: s.Algorithms, log: env.Log}, nil
+		return &file{name: s.KeyFile, algorithms: s.Algorithms, log: env.Log, soon: make(chan struct{}, 1)}, nil
 	}
 	text, err := env.ReadFile(s.KeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -61,6 +62,7 @@ type file struct {
 	log        *slog.Logger
 
 	keys atomic.Pointer[keys]
+	soon chan struct{} // somebody wants it looked at
 	end  context.CancelFunc
 	done sync.WaitGroup
 }
@@ -84,6 +86,13 @@ func (f *file) stop() {
 	}
 }
 
+func (f *file) refresh() {
+	select {
+	case f.soon <- struct{}{}:
+	default: // it is about to be looked at
+	}
+}
+
 func (f *file) find(_ context.Context, id, algorithm string) ([]any, error) {
 	all := f.keys.Load()
 	if all == nil {
@@ -102,6 +111,7 @@ func (f *file) follow(ctx context.Context, hash [32]byte) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-f.soon:
 		}
 		all, now, err := f.read()
 		switch {

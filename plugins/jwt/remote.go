@@ -80,6 +80,13 @@ func (f *fetched) stop() {
 	}
 }
 
+// refresh fetches the set, unless that was done a moment ago.
+func (f *fetched) refresh() {
+	if f.set != nil {
+		_, _ = f.set.ask() // nobody waits here
+	}
+}
+
 func (f *fetched) find(ctx context.Context, id, algorithm string) ([]any, error) {
 	if f.set == nil {
 		return nil, fmt.Errorf("jwks %s has not been fetched", f.url)
