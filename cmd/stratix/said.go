@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,10 +139,21 @@ func withoutBlanks(list string) string {
 func checkValue(f *kong.Flag, text string) error {
 	into := reflect.New(f.Target.Type()).Elem()
 	err := f.Mapper.Decode(&kong.DecodeContext{Value: f.Value, Scan: kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: text})}, into)
-	if err == nil && f.Enum != "" && !isOneOf(text, f.EnumSlice()) {
-		err = fmt.Errorf("%q is none of %s", text, strings.Join(f.EnumSlice(), ", "))
+	if err != nil {
+		switch into.Interface().(type) {
+		case time.Duration:
+			err = fmt.Errorf("%q is not a duration: write a number and a unit, such as 250ms, 30s, 5m or 24h", text)
+		case int:
+			err = fmt.Errorf("%q is not a whole number", text)
+		case bool:
+			err = fmt.Errorf("%q is neither true nor false", text)
+		}
+		return err
 	}
-	return err
+	if f.Enum != "" && !slices.Contains(f.EnumSlice(), text) {
+		return fmt.Errorf("%q is none of %s", text, strings.Join(f.EnumSlice(), ", "))
+	}
+	return nil
 }
 
 // valueText is a value as a flag takes it.

@@ -197,7 +197,7 @@ func (c *serveCmd) Run() error {
 	log := c.logger(os.Stderr, level)
 	opt, err := c.options(log)
 	if err != nil {
-		return err
+		return c.said.blame(err)
 	}
 	opt.LevelVar, opt.Settings = level, c.settings()
 	hangup := make(chan os.Signal, 1)

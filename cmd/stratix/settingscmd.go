@@ -87,10 +87,3 @@ func writeChanges(out io.Writer, r *gateway.SettingsReport) error {
 	}
 	return nil
 }
-
-func orDash(value string) string {
-	if value == "" {
-		return "-"
-	}
-	return value
-}

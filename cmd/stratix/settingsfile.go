@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -60,7 +61,9 @@ func parseSettings(file, text string, known []string) (lines []settingLine, err 
 		switch {
 		case !found:
 			wrong.add(file, number, "%.100q is no setting: write name = value", line)
-		case !isOneOf(name, known):
+		case name == "settings":
+			wrong.add(file, number, "the file cannot say which file is read: that is --settings or STRATIX_SETTINGS")
+		case !slices.Contains(known, name):
 			hint := "; stratix serve --help lists them"
 			if near := core.Nearest(strings.ReplaceAll(strings.TrimLeft(name, "-"), "_", "-"), known); near != "" {
 				hint = fmt.Sprintf("; did you mean %q?", near)
@@ -74,15 +77,6 @@ func parseSettings(file, text string, known []string) (lines []settingLine, err 
 		}
 	}
 	return lines, wrong.orNil()
-}
-
-func isOneOf(name string, known []string) bool {
-	for _, k := range known {
-		if k == name {
-			return true
-		}
-	}
-	return false
 }
 
 // withoutComment cuts off what a # begins at the start or behind a blank.

@@ -79,6 +79,9 @@ func (g *Gateway) settingsReport() SettingsReport {
 	s := &g.settings
 	s.record.Lock()
 	r := SettingsReport{File: s.File, Settings: s.now, Changes: []Change{}}
+	if s.now == nil {
+		r.Settings = []Setting{}
+	}
 	s.record.Unlock()
 	if s.File == "" {
 		return r

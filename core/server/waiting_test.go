@@ -39,7 +39,8 @@ func TestConnectionsWithoutAHandshakeAreBounded(t *testing.T) {
 
 func TestWaitingConnectionsAreBoundedInAll(t *testing.T) {
 	refused := new([refusals]atomic.Uint64)
-	w := &waiting{counts: counts{max: 1}, refused: refused, log: slog.New(slog.DiscardHandler)}
+	w := &waiting{refused: refused, log: slog.New(slog.DiscardHandler)}
+	w.counts.bound(1, 0)
 	enter := func() (c *conn, answer string) {
 		here, there := net.Pipe()
 		defer func() { _ = there.Close() }()
