@@ -232,12 +232,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 func (g *Gateway) shutdown() error {
 	began := time.Now()
 	g.end() // tails would hold up the HTTP server
-	g.log.Info("shutting down: saying goodbye to all clients", "within", g.opt().DrainTimeout.String())
-	ctx, cancel := context.WithTimeout(context.Background(), g.opt().DrainTimeout)
+	within := g.opt().DrainTimeout
+	g.log.Info("shutting down: saying goodbye to all clients", "within", within.String())
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	// The clients are told to go over half of the time; who is left near its end
 	// is cut off.
-	err := g.shards.Drain(ctx, g.opt().DrainTimeout/2, g.opt().DrainTimeout*4/5)
+	err := g.shards.Drain(ctx, within/2, within*4/5)
 	err = errors.Join(err, g.server.Shutdown(ctx))
 	g.scripts.freeze()
 	g.closeUpstreams(ctx)

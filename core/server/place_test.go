@@ -97,3 +97,38 @@ func TestPlaceIsSmall(t *testing.T) {
 		t.Errorf("a Place takes %d bytes", n)
 	}
 }
+
+func TestBoundsThatChangeCostNobodyAPlace(t *testing.T) {
+	c := &counts{}
+	ip := netip.MustParseAddr("10.0.0.1")
+	enter := func(want refusal) *Place {
+		t.Helper()
+		p, why := c.enter(ip)
+		if why != want {
+			t.Errorf("refused because of %s, want %s", why, want)
+		}
+		return p
+	}
+	uncounted := enter(0) // by address
+	c.bound(3, 1)
+	counted := enter(0)
+	enter(addressFull)
+	c.bound(2, 0)
+	enter(full)
+	uncounted.Leave()
+	third := enter(0)
+	c.bound(0, 1)
+	enter(addressFull) // counted is
+	counted.Leave()
+	last := enter(0)
+	last.Leave()
+	third.Leave()
+	if n := c.total.Load(); n != 0 {
+		t.Errorf("%d places are left", n)
+	}
+	for i := range c.parts {
+		if len(c.parts[i].open) != 0 {
+			t.Errorf("part %d keeps %v", i, c.parts[i].open)
+		}
+	}
+}
