@@ -298,9 +298,42 @@ func TestLogLevelAndSummaryChange(t *testing.T) {
 		}
 	}
 	s.says("summary = 0s\nlog-level = error\n")
-	before := strings.Count(s.log.String(), "level=INFO")
+	const change = "settings changed"
+	before := strings.Count(s.log.String(), change)
 	s.says("window = 5\nlog-level = error\n")
-	if got := strings.Count(s.log.String(), "level=INFO"); got != before {
-		t.Errorf("%d lines of level info at level error", got-before)
+	if got := strings.Count(s.log.String(), change); got != before {
+		t.Error("what is of level info is logged at level error")
+	}
+}
+
+func TestAReloadSaysWhatHasComeOfEach(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := selfSigned(t, dir)
+	secret := filepath.Join(dir, "secret.txt")
+	save(t, secret, strings.Repeat("s", 64))
+	main := fmt.Sprintf(`pipeline { stage.jwt { key_file = %q, algorithms = {"HS256"}, required = false } }`, secret)
+	s := runTuned(t, main, "window = 5\n", "--tls-cert", cert, "--tls-key", key)
+	reloads := func(want string, ok bool) {
+		t.Helper()
+		if err := s.ReloadEverything("signal"); (err == nil) != ok {
+			t.Errorf("got %v", err)
+		}
+		if !strings.Contains(s.log.String(), want) {
+			t.Errorf("the log does not have %s:\n%s", want, s.log)
+		}
+	}
+	reloads(`scripts=unchanged certificate=unchanged stages_with_files=1 keys=none settings=unchanged`, true)
+	selfSigned(t, dir)
+	save(t, filepath.Join(s.scripts, "main.lua"), strings.Replace(main, "pipeline", "-- new\npipeline", 1))
+	reloads(`certificate="renewed, until 2`, true)
+	save(t, key, "nonsense")
+	reloads(`scripts=unchanged certificate=rejected stages_with_files=1 keys=none settings=unchanged`, false)
+	reloads(`scripts=unchanged certificate=rejected stages_with_files=1 keys=none settings=unchanged`, false)
+}
+
+func TestTheSettingsOfTheDeployExampleAreGood(t *testing.T) {
+	c := parsed(t, "--settings", "../../examples/deploy/settings")
+	if c.Serve.MaxConnections != 100_000 || c.Serve.Admin != "unix:/run/stratix/admin.sock" {
+		t.Errorf("got %+v", c.Serve)
 	}
 }

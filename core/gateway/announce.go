@@ -14,6 +14,9 @@ func (g *Gateway) announce() {
 	if g.opt().Data != "" {
 		attrs = append(attrs, "data", g.opt().Data)
 	}
+	if g.settings.File != "" {
+		attrs = append(attrs, "settings", g.settings.File)
+	}
 	attrs = append(attrs, "scripts", g.dir, "shards", g.opt().Shards, "transport", g.opt().Transport)
 	if c := g.opt().Certificate; c != nil {
 		attrs = append(attrs, "tls", strings.Join(c.Names(), " "), "certificate_until", c.Until())
