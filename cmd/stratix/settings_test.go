@@ -58,6 +58,7 @@ func TestWhatIsWrongWithSettingsIsSaidWithItsLine(t *testing.T) {
 func FuzzSettings(f *testing.F) {
 	f.Add("max-connections = 3 # x\n\norigins = a, b\n")
 	f.Add("deflate\nlisten = \xff")
+	f.Add("listen=#")
 	f.Fuzz(func(t *testing.T, text string) {
 		lines, err := parseSettings("s", text, someNames)
 		seen := map[string]bool{}
@@ -76,7 +77,7 @@ func FuzzSettings(f *testing.F) {
 		// What was understood says the same when it is written down.
 		var again strings.Builder
 		for _, l := range lines {
-			fmt.Fprintf(&again, "%s = %s\n", l.name, l.value)
+			fmt.Fprintf(&again, "%s=%s\n", l.name, l.value)
 		}
 		rewritten, err := parseSettings("s", again.String(), someNames)
 		if err != nil || len(rewritten) != len(lines) {
