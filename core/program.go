@@ -16,6 +16,9 @@ type Program struct {
 	// from the next call on; nil ends that. It is called by the shard's goroutine,
 	// and nil where there are no scripts.
 	Sample func(to *Samples)
+	// SetBudget bounds the Lua instructions of the calls from the next one on. It is
+	// called by the shard's goroutine, and nil where there are no scripts.
+	SetBudget func(instructions int)
 	// Upstreams are what messages can be posted to: few. It does not change.
 	Upstreams []Upstream
 }

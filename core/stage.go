@@ -42,6 +42,13 @@ type Stopper interface {
 	Stop(ctx context.Context) error
 }
 
+// Refresher is a stage that has read something from elsewhere than the scripts, and
+// looks at it from time to time. Refresh makes it look soon, since somebody has asked
+// the gateway to reload; it returns at once.
+type Refresher interface {
+	Refresh()
+}
+
 // Bounder is a stage that sets bounds of what the gateway keeps. Bound changes
 // nothing but r: tests of scripts, which start no stage, have its bounds too.
 type Bounder interface {

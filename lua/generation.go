@@ -228,6 +228,7 @@ func (l *load) program(in *instance, labels []string, opened []core.OpenStage) *
 		HasPolicy:  in.hooks.policy != nil,
 		Script:     r.tally,
 		Sample:     r.sample,
+		SetBudget:  r.setBudget,
 	}
 }
 

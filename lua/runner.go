@@ -31,6 +31,7 @@ type runner struct {
 	places map[fault]*place
 	// sampler notes where the instructions of calls go; nil while nobody asks.
 	sampler *sampler
+	budget  int // of a call; 0 is that of load
 }
 
 // fault is a way of failing: which stage or hook, where in which file, why.
@@ -149,10 +150,16 @@ func (r *runner) restart() {
 		return
 	}
 	r.in = in
+	if r.budget > 0 {
+		r.setBudget(r.budget)
+	}
 	if r.sampler != nil {
 		r.sample(r.sampler.to)
 	}
 }
+
+// setBudget is core.Program.SetBudget.
+func (r *runner) setBudget(n int) { r.budget, r.in.vm.calls = n, n }
 
 // sample is core.Program.Sample.
 func (r *runner) sample(to *core.Samples) {

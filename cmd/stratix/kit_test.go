@@ -78,10 +78,21 @@ func runGatewayWith(t testing.TB, scripts map[string]string, adjust func(*serveC
 	if adjust != nil {
 		adjust(&c)
 	}
+	return serveUntilEnd(t, &c, key)
+}
+
+// serveUntilEnd runs the gateway that c says, until the test ends.
+func serveUntilEnd(t testing.TB, c *serveCmd, key string) *running {
+	t.Helper()
 	j := &journal{}
-	opt, err := c.options(slog.New(slog.NewTextHandler(j, nil)))
+	level := new(slog.LevelVar)
+	opt, err := c.options(c.logger(j, level))
 	if err != nil {
 		t.Fatal(err)
+	}
+	opt.LevelVar = level
+	if c.said != nil {
+		opt.Settings = c.settings()
 	}
 	g, err := gateway.Open(opt)
 	if err != nil {
@@ -90,7 +101,7 @@ func runGatewayWith(t testing.TB, scripts map[string]string, adjust func(*serveC
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()
-	r := &running{Gateway: g, t: t, scripts: dir, log: j, key: key}
+	r := &running{Gateway: g, t: t, scripts: c.Scripts, log: j, key: key}
 	r.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {

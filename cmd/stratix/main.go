@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -20,7 +21,7 @@ type cli struct {
 	Test    testCmd    `cmd:"" help:"Run the tests of a scripts folder: the real pipeline, made-up clients, a clock that stands still."`
 	Status  statusCmd  `cmd:"" help:"Show how a running gateway is."`
 	Top     topCmd     `cmd:"" help:"Show what a running gateway does, once a period."`
-	Reload  reloadCmd  `cmd:"" help:"Make a running gateway read its scripts folder now."`
+	Reload  reloadCmd  `cmd:"" help:"Make a running gateway read its scripts, settings, keys and certificate now."`
 	Explain explainCmd `cmd:"" help:"Show the way of one message through a running gateway."`
 	Tail    tailCmd    `cmd:"" help:"Follow what a running gateway decides about messages."`
 	Diff    diffCmd    `cmd:"" help:"Compare what a scripts folder decides with what is live, on what clients have sent of late."`
@@ -28,6 +29,8 @@ type cli struct {
 
 	Generations generationsCmd `cmd:"" help:"List the scripts that are and were live in a running gateway."`
 	Rollback    rollbackCmd    `cmd:"" help:"Make former scripts live again in a running gateway."`
+
+	Settings settingsCmd `cmd:"" help:"Show what a running gateway goes by, where that was said, and what its settings file would change."`
 
 	Key     keyCmd     `cmd:"" help:"Make, list and revoke keys of the HTTP API."`
 	Profile profileCmd `cmd:"" help:"Show where the Lua instructions of a running gateway go."`
@@ -43,13 +46,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	var c cli
 	exit := -1
-	parser, err := kong.New(&c,
-		kong.Name("stratix"),
-		kong.Description("A WebSocket gateway programmed in Lua.\n\n"+
-			"Every message of every client runs through the pipeline in the scripts folder; saving a script makes it live on the open connections."),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Exit(func(code int) { exit = code }),
-	)
+	parser, err := c.parser(func(code int) { exit = code })
 	if err != nil {
 		return fail(err)
 	}
@@ -62,9 +59,13 @@ func run(args []string) int {
 		args = []string{"version"}
 	}
 	k, err := parser.Parse(args)
+	var off *settingsError
 	switch {
 	case exit >= 0: // --help was answered
 		return exit
+	case errors.As(err, &off):
+		fmt.Fprintf(os.Stderr, "stratix: %v\n", off)
+		return 2
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "stratix: %v\nTry: stratix --help\n", err)
 		return 2
@@ -73,6 +74,17 @@ func run(args []string) int {
 		return fail(err)
 	}
 	return 0
+}
+
+// parser reads the words of the command line into c.
+func (c *cli) parser(exit func(code int)) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("stratix"),
+		kong.Description("A WebSocket gateway programmed in Lua.\n\n"+
+			"Every message of every client runs through the pipeline in the scripts folder; saving a script makes it live on the open connections."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Exit(exit),
+	)
 }
 
 func fail(err error) int {

@@ -17,8 +17,9 @@ type reloadCmd struct {
 
 // Help is shown by stratix reload --help.
 func (reloadCmd) Help() string {
-	return `Makes a running gateway read its scripts folder now, as a save would. When it rejects them, what is live stays; the
-problems are printed as file:line, and the exit code is 1.
+	return `Makes a running gateway read its settings file, its certificate, its keys and its scripts folder now, as SIGHUP does.
+What it rejects stays as it is; the problems are printed as file:line, and the exit code is 1. What would change in the
+settings is shown before by stratix settings --changes.
 
 Examples:
   stratix reload
@@ -38,11 +39,16 @@ func (c *reloadCmd) Run() error {
 	if c.Gate != "" {
 		query.Set("gate", c.Gate)
 	}
-	st, err := c.change(ctx, "/v1/reload", query, http.StatusUnprocessableEntity, "the scripts were rejected, and what is live stays:\n")
+	st, err := c.change(ctx, "/v1/reload", query, http.StatusUnprocessableEntity, "rejected, and what is in force stays:\n")
 	if err != nil {
 		return err
 	}
 	fmt.Println(reloadText(st))
+	if s := st.Settings; s != nil {
+		for _, c := range s.Waiting {
+			fmt.Printf("settings: %s\n", c)
+		}
+	}
 	return nil
 }
 

@@ -15,10 +15,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
-	"github.com/stratix-gateway/stratix/core/apikey"
-	"github.com/stratix-gateway/stratix/core/apitoken"
 	"github.com/stratix-gateway/stratix/core/gateway"
-	"github.com/stratix-gateway/stratix/core/kv"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
 	"github.com/stratix-gateway/stratix/core/trace"
@@ -26,10 +23,11 @@ import (
 )
 
 type serveCmd struct {
-	Listen  string `help:"Address for clients: HOST:PORT or unix:PATH; unix:PATH,mode=660 lets the group in." default:":8080" env:"STRATIX_LISTEN" group:"Where"`
-	Admin   string `help:"Address for operators: loopback HOST:PORT, unix:PATH, or 'off'." default:"127.0.0.1:8081" env:"STRATIX_ADMIN" group:"Where"`
-	Scripts string `help:"Folder with main.lua; it is watched, and each save goes live." default:"scripts/routes" env:"STRATIX_SCRIPTS" group:"Where"`
-	Data    string `help:"Folder for what must survive a restart: kept messages, the last scripts that worked. One gateway uses it at a time." default:"data" env:"STRATIX_DATA" group:"Where"`
+	Listen   string `help:"Address for clients: HOST:PORT or unix:PATH; unix:PATH,mode=660 lets the group in." default:":8080" env:"STRATIX_LISTEN" group:"Where"`
+	Admin    string `help:"Address for operators: loopback HOST:PORT, unix:PATH, or 'off'." default:"127.0.0.1:8081" env:"STRATIX_ADMIN" group:"Where"`
+	Scripts  string `help:"Folder with main.lua; it is watched, and each save goes live." default:"scripts/routes" env:"STRATIX_SCRIPTS" group:"Where"`
+	Settings string `help:"File with lines such as max-connections = 50000: the names of these flags, for what is not said by a flag or in the environment. It is watched; what can change applies at once." placeholder:"FILE" env:"STRATIX_SETTINGS" group:"Where"`
+	Data     string `help:"Folder for what must survive a restart: kept messages, the last scripts that worked. One gateway uses it at a time." default:"data" env:"STRATIX_DATA" group:"Where"`
 
 	MaxConnections   int           `help:"Connections in all." default:"100000" env:"STRATIX_MAX_CONNECTIONS" group:"Limits"`
 	MaxPerAddress    int           `help:"Connections from one address (IPv6: one /64); 0 for no limit." default:"0" env:"STRATIX_MAX_PER_ADDRESS" group:"Limits"`
@@ -87,6 +85,8 @@ type serveCmd struct {
 	ExplainData  core.Bytes    `help:"Bytes of a message's data that a trace shows; 0 for none, only sizes and the names of changed members." default:"0" env:"STRATIX_EXPLAIN_DATA" group:"Running"`
 	LogFormat    string        `help:"${enum}." enum:"text,json" default:"text" env:"STRATIX_LOG_FORMAT" group:"Running"`
 	LogLevel     string        `help:"${enum}." enum:"debug,info,warn,error" default:"info" env:"STRATIX_LOG_LEVEL" group:"Running"`
+
+	said *said // how it was said; set while the command line is read
 }
 
 // Help is shown by stratix serve --help.
@@ -98,16 +98,25 @@ Examples:
   stratix serve
   stratix serve --listen 127.0.0.1:9000 --scripts /etc/stratix/routes --data /var/lib/stratix
   stratix serve --script-env ORDERS_URL,API_KEY
+  stratix serve --settings /etc/stratix/settings
   STRATIX_LOG_FORMAT=json stratix serve --admin unix:/run/stratix/admin.sock
   stratix key new --name ci --scope publish,read --keys /etc/stratix/keys && stratix serve --keys /etc/stratix/keys
   stratix serve --api-jwks https://issuer.example.com/jwks.json --api-issuer https://issuer.example.com/ --api-audience stratix-api
 
-Signals: SIGHUP loads the scripts and the keys again. SIGTERM and SIGINT let the clients go and exit with 0;
+A flag wins over the environment, and that over the settings file. stratix settings shows where each value comes from. The file:
+  # /etc/stratix/settings
+  max-connections = 50000
+  origins = https://app.example.com, file://
+  log-level = debug
+
+Signals: SIGHUP reads the settings file, the certificate, the keys and the scripts again; what needs a restart is logged. SIGTERM and SIGINT let the clients go and exit with 0;
 a second one ends at once, with 130.`
 }
 
 // Validate rejects what could only go wrong later.
-func (c *serveCmd) Validate() error {
+func (c *serveCmd) Validate() error { return c.said.blame(c.validate()) }
+
+func (c *serveCmd) validate() error {
 	positive := func(name string, ok bool) error {
 		if ok {
 			return nil
@@ -198,11 +207,13 @@ func (c *serveCmd) badOrigins() (bad []string) {
 }
 
 func (c *serveCmd) Run() error {
-	log := c.logger(os.Stderr)
+	level := new(slog.LevelVar)
+	log := c.logger(os.Stderr, level)
 	opt, err := c.options(log)
 	if err != nil {
-		return err
+		return c.said.blame(err)
 	}
+	opt.LevelVar, opt.Settings = level, c.settings()
 	if opt.Transport == server.Epoll {
 		leaveOne(opt.Shards)
 	}
@@ -242,18 +253,16 @@ func stopOnSignal(stop func(), log *slog.Logger) {
 	}()
 }
 
-// reloadOnHangup loads the scripts and the keys again at each SIGHUP.
+// reloadOnHangup reads everything that can change again at each SIGHUP.
 func reloadOnHangup(hangup <-chan os.Signal, g *gateway.Gateway) {
 	for range hangup {
-		g.RenewCertificate()
-		g.ReloadKeys()
-		_ = g.Reload("signal") // logged there
+		_ = g.ReloadEverything("signal") // logged there
 	}
 }
 
-func (c *serveCmd) logger(w io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of the enum
+// logger writes to w what is of level, which is set to what c says, or above.
+func (c *serveCmd) logger(w io.Writer, level *slog.LevelVar) *slog.Logger {
+	level.Set(c.level())
 	opt := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, opt))
@@ -261,67 +270,9 @@ func (c *serveCmd) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opt))
 }
 
-func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
-	policy, err := shard.ParsePolicy(c.QueuePolicy)
-	if err != nil {
-		return gateway.Options{}, err
-	}
-	gate, _ := gateway.ParseGate(c.Gate) // one of the enum
-	opt := gateway.Options{
-		Version: version,
-		Listen:  c.Listen, Admin: c.Admin, Scripts: c.Scripts, Data: c.Data,
-		Load: loader(c.Budget, c.ScriptEnv), Test: tester(c.Budget, c.ScriptEnv), Budget: c.Budget, Gate: gate,
-		ShadowMessages: c.ShadowMessages, ShadowErrors: float64(c.ShadowErrors), RecordBytes: int(c.RecordBytes),
-		Canary: float64(c.Canary), RollbackWindow: c.RollbackWindow, RollbackErrors: float64(c.RollbackErrors),
-		RollbackInstructions: float64(c.RollbackInstructions), RollbackClients: c.RollbackClients,
-		Shards: c.Shards, Transport: c.Transport,
-		MaxConnections: c.MaxConnections, MaxPerAddress: c.MaxPerAddress,
-		MaxMessage: int(c.MaxMessage), HandshakeTimeout: c.HandshakeTimeout, StallTimeout: c.MessageTimeout,
-		PingEvery: c.PingEvery, IdleTimeout: c.IdleTimeout, DrainTimeout: c.DrainTimeout,
-		QueueBytes: int(c.QueueBytes), QueuePolicy: policy,
-		Window: c.Window, AckTimeout: c.AckTimeout, Sessions: c.MaxSessions, SessionLifetime: c.SessionLifetime,
-		SeenMessages: c.DedupMessages, SeenAge: c.DedupWindow,
-		TraceEvery: c.ExplainRate, TraceBytes: int(c.ExplainBytes), TraceData: int(c.ExplainData),
-		KV:      kv.Limits{Entries: c.KvEntries, Bytes: int(c.KvBytes)},
-		Deflate: c.Deflate, DeflateAbove: int(c.DeflateAbove),
-		Origins: c.Origins, InsecureOpen: c.InsecureOpen, Summary: c.Summary, Log: log,
-	}
-	if opt.Proxies, err = server.ParseProxies(c.TrustedProxies); err != nil {
-		return gateway.Options{}, fmt.Errorf("--trusted-proxies: %w", err)
-	}
-	opt.ProxyProtocol = c.ProxyProtocol
-	if c.TLSCert != "" {
-		if opt.Certificate, err = server.LoadCertificate(c.TLSCert, c.TLSKey); err != nil {
-			return gateway.Options{}, fmt.Errorf("--tls-cert: %w", err)
-		}
-	}
-	if c.Keys != "" {
-		if opt.Keys, err = apikey.Open(c.Keys); err != nil {
-			return opt, err
-		}
-	}
-	if c.APIJWKS != "" {
-		opt.Tokens, err = apitoken.New(apitoken.Settings{
-			Keys: c.APIJWKS, Algorithms: c.APIAlgorithms, Audience: c.APIAudience, Issuer: c.APIIssuer, ScopePrefix: c.APIScopePrefix,
-		}, log)
-		if err != nil {
-			return opt, fmt.Errorf("--api-jwks: %w", err)
-		}
-	}
-	opt.PublicPublish = c.PublicPublish
-	if opt.Admin == "off" {
-		opt.Admin = ""
-	}
-	if opt.Shards == 0 {
-		opt.Shards = runtime.GOMAXPROCS(0)
-	}
-	if opt.Transport == "auto" {
-		opt.Transport = server.Goroutine
-		if shard.HasPoller {
-			opt.Transport = server.Epoll
-		}
-	}
-	return opt, nil
+func (c *serveCmd) level() (level slog.Level) {
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of the enum
+	return level
 }
 
 // badVariable says which of the names cannot be one of an environment variable.

@@ -9,6 +9,9 @@ import (
 // share is a part of something, which flags give in percent: 5%, 0.5%.
 type share float64
 
+// String is the share as flags give it.
+func (s share) String() string { return strconv.FormatFloat(100*float64(s), 'g', 6, 64) + "%" }
+
 // UnmarshalText reads a percentage.
 func (s *share) UnmarshalText(text []byte) error {
 	number, ok := strings.CutSuffix(strings.TrimSpace(string(text)), "%")

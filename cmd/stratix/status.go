@@ -109,6 +109,17 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 	} else {
 		row("log", "none: the gateway has no data folder")
 	}
+	if s := st.Settings; s != nil {
+		row("settings", "%s", s.File)
+		for _, c := range s.Waiting {
+			row("", "WAITING FOR A RESTART: %s %s -> %s (%s)", c.Name, orDash(c.From), orDash(c.To), c.Restart)
+		}
+		for _, problem := range strings.Split(s.Problem, "\n") {
+			if problem != "" {
+				row("", "REJECTED: %s", problem)
+			}
+		}
+	}
 	for i := range st.Upstreams {
 		u := &st.Upstreams[i]
 		row("upstream", "%s: %s, breaker %s, %d waiting (%s), %d taken, %d given up, %d refused",

@@ -81,7 +81,7 @@ func (r *Reader) parse(s *Partial, deflate bool, b []byte) (h header, size int, 
 	if !h.op.control() {
 		room := r.config.MaxMessage
 		if inMessage {
-			room -= len(s.message)
+			room = s.most - len(s.message)
 		}
 		if length > uint64(room) {
 			return h, 0, tooBig()

@@ -14,6 +14,7 @@ type Partial struct {
 	// Of text that is not deflated, the first valid bytes are whole runes.
 	message   []byte
 	valid     int
+	most      int // bytes: the bound of its Reader when the message began
 	op        Op
 	deflated  bool
 	inMessage bool
@@ -32,11 +33,12 @@ func (p *Partial) Size() int {
 	return int(unsafe.Sizeof(*p)) + cap(p.message) + cap(p.control)
 }
 
-// begin starts the payload of a frame.
-func (p *Partial) begin(h header) {
+// begin starts the payload of a frame; most is the bound on a message that begins
+// with it.
+func (p *Partial) begin(h header, most int) {
 	p.frame = h
 	if h.op == OpText || h.op == OpBinary {
-		p.inMessage, p.op, p.deflated = true, h.op, h.deflated
+		p.inMessage, p.op, p.deflated, p.most = true, h.op, h.deflated, most
 	}
 }
 

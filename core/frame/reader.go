@@ -24,6 +24,9 @@ type Reader struct {
 // NewReader returns a Reader without connections.
 func NewReader(c Config) *Reader { return &Reader{config: c} }
 
+// SetMaxMessage changes Config.MaxMessage for the messages that begin from now on.
+func (r *Reader) SetMaxMessage(n int) { r.config.MaxMessage = n }
+
 // Next reads on in the bytes of one connection. It returns the next event and
 // how many bytes of in were consumed; the caller comes back with the rest, at
 // once or later. When ok is false all of in was consumed and there is no further
@@ -57,14 +60,14 @@ func (r *Reader) Next(p **Partial, deflate bool, in []byte) (ev Event, n int, ok
 				if s != nil && !s.inMessage { // s has held the beginning of the header only
 					r.Release(p)
 				}
-				ev, err = r.event(h.op, h.deflated, payload, 0)
+				ev, err = r.event(h.op, h.deflated, payload, 0, r.config.MaxMessage)
 				return ev, n + h.length, err == nil, err
 			}
 			if s == nil {
 				r.take(p)
 				s = *p
 			}
-			s.begin(h)
+			s.begin(h, r.config.MaxMessage)
 		}
 
 		part := in[n:min(len(in), n+s.frame.length)]
@@ -76,14 +79,14 @@ func (r *Reader) Next(p **Partial, deflate bool, in []byte) (ev Event, n int, ok
 		case s.frame.length > 0:
 			return Event{}, n, false, nil
 		case s.frame.op.control():
-			ev, err = r.event(s.frame.op, false, s.control, 0)
+			ev, err = r.event(s.frame.op, false, s.control, 0, 0)
 			s.control = s.control[:0]
 			if !s.inMessage {
 				r.Release(p)
 			}
 			return ev, n, err == nil, err
 		case s.frame.fin:
-			ev, err = r.event(s.op, s.deflated, s.message, s.valid)
+			ev, err = r.event(s.op, s.deflated, s.message, s.valid, s.most)
 			r.Release(p)
 			return ev, n, err == nil, err
 		}
@@ -119,8 +122,8 @@ func (r *Reader) header(p **Partial, deflate bool, in []byte) (h header, used in
 }
 
 // event makes the event of a complete payload. Of text that is not deflated, the
-// first valid bytes are known to be good.
-func (r *Reader) event(op Op, deflated bool, payload []byte, valid int) (Event, error) {
+// first valid bytes are known to be good. It inflates to most bytes at the most.
+func (r *Reader) event(op Op, deflated bool, payload []byte, valid, most int) (Event, error) {
 	if op == OpClose {
 		return closeEvent(payload)
 	}
@@ -129,7 +132,7 @@ func (r *Reader) event(op Op, deflated bool, payload []byte, valid int) (Event, 
 			r.inflater = newInflater()
 		}
 		var err error
-		if payload, err = r.inflater.inflate(payload, r.config.MaxMessage); err != nil {
+		if payload, err = r.inflater.inflate(payload, most); err != nil {
 			return Event{}, err
 		}
 	}

@@ -17,7 +17,7 @@ const (
 // watchCertificate uses a new certificate as soon as its files hold it, and warns
 // of one that is nearly over.
 func (g *Gateway) watchCertificate(ctx context.Context) {
-	c := g.opt.Certificate
+	c := g.opt().Certificate
 	if c == nil {
 		return
 	}
@@ -33,18 +33,19 @@ func (g *Gateway) watchCertificate(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			g.RenewCertificate()
+			_, _ = g.RenewCertificate() // noted there
 		}
 	}
 }
 
-// RenewCertificate looks at the files of the certificate now.
-func (g *Gateway) RenewCertificate() {
-	c := g.opt.Certificate
+// RenewCertificate looks at the files of the certificate now, and reports whether there
+// is a new one in use.
+func (g *Gateway) RenewCertificate() (changed bool, err error) {
+	c := g.opt().Certificate
 	if c == nil {
-		return
+		return false, nil
 	}
-	switch changed, err := c.Reload(); {
+	switch changed, err = c.Reload(); {
 	case err != nil:
 		text := err.Error()
 		if last := g.certificateError.Swap(&text); last == nil || *last != text {
@@ -53,5 +54,8 @@ func (g *Gateway) RenewCertificate() {
 	case changed:
 		g.certificateError.Store(nil)
 		g.log.Info("the certificate is renewed: new connections have it", "names", strings.Join(c.Names(), " "), "until", c.Until())
+	case g.certificateError.Swap(nil) != nil:
+		g.log.Info("the files of the certificate hold what is in use again", "until", c.Until())
 	}
+	return changed, err
 }

@@ -193,7 +193,7 @@ func TestAConsoleTellsOfTrialsAndAttempts(t *testing.T) {
 	f("a trial", func(l Live) bool {
 		return l.Generation.State == "trial" && l.Generation.LastGood != nil && *l.Generation.LastGood == 1 && l.Gate.Generation == l.Generation.Number
 	})
-	if err := os.WriteFile(filepath.Join(r.opt.Scripts, reload.Main), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(r.opt().Scripts, reload.Main), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if r.Reload("api") == nil {

@@ -96,11 +96,8 @@ func directoryProblem(err error) error {
 
 // routes are those of the live generation's stages.
 func (g *Gateway) routes() RouteList {
-	sc := &g.scripts
-	sc.record.Lock()
-	list := RouteList{Generation: sc.generation, Stages: []StageRoutes{}}
-	stages := sc.open
-	sc.record.Unlock()
+	number, stages := g.scripts.openStages()
+	list := RouteList{Generation: number, Stages: []StageRoutes{}}
 	for _, s := range stages {
 		router, is := s.Stage.(core.Router)
 		if !is {

@@ -34,7 +34,7 @@ type KeptTraces struct {
 }
 
 func (g *Gateway) explain(id, client string, data bool) Explanation {
-	e := Explanation{MessageID: id, Rate: g.opt.TraceEvery}
+	e := Explanation{MessageID: id, Rate: g.opt().TraceEvery}
 	var all []shard.Traced
 	e.Traces, all = g.shards.Explain(id, client)
 	for i := range e.Traces {

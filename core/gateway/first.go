@@ -14,18 +14,18 @@ import (
 func (g *Gateway) firstGeneration() (*core.Generation, error) {
 	sc := &g.scripts
 	sc.result, sc.steps, sc.leaves = map[string]uint64{}, map[string]stepTally{}, map[uint32]*departure{}
-	snap, err := reload.Read(g.opt.Scripts)
+	snap, err := reload.Read(g.opt().Scripts)
 	if err != nil {
 		return nil, err
 	}
 	sc.first = snap
 	var historyErr error
-	if sc.past, historyErr = openHistory(g.opt.Data, g.dir); historyErr != nil {
+	if sc.past, historyErr = openHistory(g.opt().Data, g.dir); historyErr != nil {
 		g.log.Error("what was live before cannot be read back", "error", historyErr)
 	}
 	began := time.Now()
 	p := &passage{Attempt: Attempt{Trigger: "start"}}
-	gate := g.opt.Gate
+	gate := g.opt().Gate
 	was := sc.past.find(snap.Hash)
 	if was != nil && was.Bad == "" {
 		gate = GateLoad // it was live; that its tests are slow today is no reason to serve something older
@@ -42,7 +42,7 @@ func (g *Gateway) firstGeneration() (*core.Generation, error) {
 	good := sc.past.good(snap.Hash)
 	if good == nil {
 		if sc.past.foreign != "" {
-			err = errors.Join(err, fmt.Errorf("the last good generation in %s is of another folder (%s) and is not served", g.opt.Data, sc.past.foreign))
+			err = errors.Join(err, fmt.Errorf("the last good generation in %s is of another folder (%s) and is not served", g.opt().Data, sc.past.foreign))
 		}
 		return nil, err
 	}

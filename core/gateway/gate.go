@@ -130,7 +130,7 @@ const (
 func (g *Gateway) examine(p *passage, snap reload.Snapshot, gate Gate, live *core.Generation, shown reload.Snapshot) (*core.Generation, error) {
 	p.Generation = g.scripts.number.Add(1)
 	gen, err := g.load(p, snap, live)
-	if err == nil && gate >= GateTest && g.opt.Test != nil {
+	if err == nil && gate >= GateTest && g.opt().Test != nil {
 		p.step("test")
 		err = g.test(p, snap)
 	}
@@ -148,12 +148,12 @@ func (g *Gateway) examine(p *passage, snap reload.Snapshot, gate Gate, live *cor
 
 // load loads a snapshot, whose stages may be those of previous.
 func (g *Gateway) load(p *passage, snap reload.Snapshot, previous *core.Generation) (*core.Generation, error) {
-	gen, err := g.opt.Load(snap, LoadOptions{Number: p.Generation, Env: g.env, Previous: previous, Log: g.log, Step: p.step})
+	gen, err := g.opt().Load(snap, LoadOptions{Number: p.Generation, Env: g.env, Previous: previous, Log: g.log, Step: p.step})
 	if err != nil {
 		return nil, err
 	}
 	for _, program := range gen.Programs {
-		program.Toll.Most = g.opt.heavy()
+		program.Toll.Most = g.opt().heavy()
 	}
 	p.Warnings = gen.Warnings
 	p.end("ok", plainCount(len(gen.Warnings), "warning"))
@@ -186,7 +186,7 @@ func plainCount(n int, word string) string {
 func (g *Gateway) test(p *passage, snap reload.Snapshot) error {
 	ctx, cancel := context.WithTimeout(g.ending, testTime)
 	defer cancel()
-	passed, err := g.opt.Test(ctx, snap)
+	passed, err := g.opt().Test(ctx, snap)
 	switch {
 	case g.ending.Err() != nil:
 		return errClosed
@@ -202,7 +202,7 @@ func (g *Gateway) test(p *passage, snap reload.Snapshot) error {
 // shadow runs what clients have sent of late through what is live, which is of
 // shown, and through the snapshot.
 func (g *Gateway) shadow(p *passage, snap, shown reload.Snapshot) error {
-	inputs := g.shards.Recorded(g.opt.ShadowMessages)
+	inputs := g.shards.Recorded(g.opt().ShadowMessages)
 	if len(inputs) == 0 {
 		p.end("ok", "no messages yet")
 		return nil
@@ -219,9 +219,9 @@ func (g *Gateway) shadow(p *passage, snap, shown reload.Snapshot) error {
 	defer cancel()
 	r := shadow.Compare(ctx, inputs, before, after)
 	p.Shadow = r
-	if r.NewErrors >= shadowLeast && float64(r.NewErrors) > g.opt.ShadowErrors*float64(r.Messages) {
+	if r.NewErrors >= shadowLeast && float64(r.NewErrors) > g.opt().ShadowErrors*float64(r.Messages) {
 		return fmt.Errorf("the shadow run fails on %d of %d messages that what is live does not fail on (--shadow-errors %g%%):\n%s",
-			r.NewErrors, r.Messages, 100*g.opt.ShadowErrors, strings.Join(r.Problems, "\n"))
+			r.NewErrors, r.Messages, 100*g.opt().ShadowErrors, strings.Join(r.Problems, "\n"))
 	}
 	p.end("ok", r.Lines()[0])
 	return nil
@@ -235,7 +235,7 @@ func (g *Gateway) side(snap reload.Snapshot) (*shadow.Side, error) {
 	clock.Set(time.Now().UnixMilli())
 	env := rehearse.Env(quiet)
 	env.State(kv.State, func() any { return g.kv.Clone() })
-	gen, err := g.opt.Load(snap, LoadOptions{Number: 1, Env: env, Log: quiet, Now: clock.Now, Seed: 1})
+	gen, err := g.opt().Load(snap, LoadOptions{Number: 1, Env: env, Log: quiet, Now: clock.Now, Seed: 1})
 	if err != nil {
 		return nil, err
 	}

@@ -81,11 +81,16 @@ type Options struct {
 	InsecureOpen     bool             // the operator knows that anybody may connect
 	Summary          time.Duration    // period of the summary line; 0 for none
 	Log              *slog.Logger
+	Level            slog.Level     // of Log ...
+	LevelVar         *slog.LevelVar // ... which is set where it changes; nil: it does not
+
+	Settings Settings // what of all this the operator has said, and may say anew
 }
 
 // Gateway is one running gateway. Open makes it, Run serves until told to stop.
 type Gateway struct {
-	opt       Options
+	options   atomic.Pointer[Options] // as of now; what it points to is never written
+	settings  settings
 	log       *slog.Logger
 	dir       string // the scripts folder, absolute
 	env       *core.Env
@@ -119,7 +124,7 @@ type Gateway struct {
 // Open loads the scripts, starts the shards and listens. Nothing is served
 // until Run.
 func Open(opt Options) (*Gateway, error) {
-	g := &Gateway{opt: opt, log: opt.Log, started: time.Now()}
+	g := &Gateway{log: opt.Log, started: time.Now()}
 	g.ending, g.end = context.WithCancel(context.Background())
 	g.ring = core.NewRing()
 	g.kv, g.metrics = kv.New(opt.KV), metric.NewRegistry(opt.Shards)
@@ -132,13 +137,15 @@ func Open(opt Options) (*Gateway, error) {
 		return nil, fmt.Errorf("scripts folder: %w", err)
 	}
 	if opt.Data != "" {
-		if g.opt.Data, err = filepath.Abs(opt.Data); err != nil {
+		if opt.Data, err = filepath.Abs(opt.Data); err != nil {
 			return nil, fmt.Errorf("data folder: %w", err)
 		}
 		if err := os.MkdirAll(opt.Data, 0o750); err != nil {
 			return nil, fmt.Errorf("data folder: %w", err)
 		}
 	}
+	g.options.Store(&opt)
+	g.settings.begin(opt.Settings)
 	// Listening comes first: a port in use is said before anything is started.
 	if g.public, err = server.Listen(opt.Listen); err != nil {
 		return nil, err
@@ -164,72 +171,11 @@ func (g *Gateway) start() error {
 	if err != nil {
 		return err
 	}
-	each := func(n int) int { return max(1, (n+g.opt.Shards-1)/g.opt.Shards) }
-	g.shards, err = shard.New(shard.Options{
-		Shards:       g.opt.Shards,
-		MaxMessage:   g.opt.MaxMessage,
-		PingEvery:    g.opt.PingEvery,
-		IdleTimeout:  g.opt.IdleTimeout,
-		StallTimeout: g.opt.StallTimeout,
-		QueueBytes:   g.opt.QueueBytes,
-		QueuePolicy:  g.opt.QueuePolicy,
-		DeflateAbove: g.opt.DeflateAbove,
-		Ring:         g.ring,
-		Journal:      g.journal,
-		Window:       g.opt.Window,
-		AckTimeout:   g.opt.AckTimeout,
-		Sessions:     each(g.opt.Sessions),
-		SeenMessages: each(g.opt.SeenMessages),
-		SeenAge:      uint32(g.opt.SeenAge / time.Second),
-		RecordBytes:  g.opt.RecordBytes / g.opt.Shards,
-
-		SessionLifetime: int64(g.opt.SessionLifetime / time.Second),
-
-		TraceEvery: g.opt.TraceEvery,
-		TraceBytes: max(g.opt.TraceBytes/g.opt.Shards, MinTraces),
-		TraceData:  g.opt.TraceData,
-
-		Renew: g.renew,
-
-		Log:      g.log,
-		Released: g.scripts.released,
-	}, gen)
+	g.shards, err = shard.New(g.shardOptions(g.opt()), gen)
 	if err != nil {
 		return err
 	}
-	g.server = server.New(server.Options{
-		MaxConnections:   g.opt.MaxConnections,
-		MaxPerAddress:    g.opt.MaxPerAddress,
-		HandshakeTimeout: g.opt.HandshakeTimeout,
-		Origins:          g.opt.Origins,
-		Certificate:      g.opt.Certificate,
-		Proxies:          g.opt.Proxies,
-		ProxyProtocol:    g.opt.ProxyProtocol,
-		Deflate:          g.opt.Deflate,
-		Transport:        g.opt.Transport,
-		Admit:            g.admit,
-		Attach:           func(c server.Client) { g.shards.Attach(client(c)) },
-		Pump:             func(c server.Client) { g.shards.Pump(c.Conn, client(c)) },
-		Ready:            g.ready.Load,
-		Metrics:          g.writeMetrics,
-		Status:           func() any { return g.status() },
-		Reload:           g.reloadFor,
-		Message:          func(id, client string, data bool) any { return g.explain(id, client, data) },
-		Tail:             g.tail,
-		Live:             g.console,
-		Profile:          g.profile,
-		Generations:      func() any { return g.Generations() },
-		Generation:       func(name string) (any, error) { return g.generationFiles(name) },
-		RollBack:         g.RollBack,
-		Traffic:          g.traffic,
-		Directory:        g.directory(),
-		Publish:          g.publish,
-		MaxMessage:       g.opt.MaxMessage,
-		Keys:             g.keyring(),
-		Tokens:           g.tokens(),
-		PublicPublish:    g.opt.PublicPublish,
-		Log:              g.log,
-	})
+	g.server = server.New(g.serverOptions(g.opt()))
 	return nil
 }
 
@@ -271,6 +217,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		background.Go(func() { g.watchKeys(watch) })
 		background.Go(func() { g.release(watch) })
 		background.Go(func() { g.watchCertificate(watch) })
+		background.Go(func() { g.watchSettings(watch) })
 
 		g.ready.Store(true)
 		g.announce()
@@ -291,12 +238,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 // shutdown lets the clients go and stops everything.
 func (g *Gateway) shutdown() error {
 	began := time.Now()
-	g.log.Info("shutting down: saying goodbye to all clients", "within", g.opt.DrainTimeout.String())
-	ctx, cancel := context.WithTimeout(context.Background(), g.opt.DrainTimeout)
+	within := g.opt().DrainTimeout
+	g.log.Info("shutting down: saying goodbye to all clients", "within", within.String())
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	// The clients are told to go over half of the time; who is left near its end
 	// is cut off.
-	err := g.shards.Drain(ctx, g.opt.DrainTimeout/2, g.opt.DrainTimeout*4/5)
+	err := g.shards.Drain(ctx, within/2, within*4/5)
 	err = errors.Join(err, g.server.Shutdown(ctx))
 	g.scripts.freeze()
 	g.closeUpstreams(ctx)

@@ -15,15 +15,15 @@ const keysEvery = time.Second
 
 // keyring is the keys of the API for the server; nil if there are none.
 func (g *Gateway) keyring() server.Keyring {
-	if g.opt.Keys == nil {
+	if g.opt().Keys == nil {
 		return nil
 	}
-	return g.opt.Keys
+	return g.opt().Keys
 }
 
 // watchKeys uses what the file of keys holds as soon as that changes.
 func (g *Gateway) watchKeys(ctx context.Context) {
-	if g.opt.Keys == nil {
+	if g.opt().Keys == nil {
 		return
 	}
 	tick := time.NewTicker(keysEvery)
@@ -33,50 +33,56 @@ func (g *Gateway) watchKeys(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			g.ReloadKeys()
+			_, _ = g.ReloadKeys() // noted there
 		}
 	}
 }
 
 // tokens says for the server what a token is good for; nil if none are taken.
 func (g *Gateway) tokens() func(context.Context, string) (apikey.Holder, error) {
-	if g.opt.Tokens == nil {
+	if g.opt().Tokens == nil {
 		return nil
 	}
 	return func(ctx context.Context, text string) (apikey.Holder, error) {
-		return g.opt.Tokens.Check(ctx, text, time.Now())
+		return g.opt().Tokens.Check(ctx, text, time.Now())
 	}
 }
 
 // startTokens begins to look after the keys of tokens, and does not wait for those
 // that have an address.
 func (g *Gateway) startTokens(ctx context.Context) error {
-	if g.opt.Tokens == nil {
+	if g.opt().Tokens == nil {
 		return nil
 	}
-	if err := g.opt.Tokens.Start(ctx); err != nil {
+	if err := g.opt().Tokens.Start(ctx); err != nil {
 		return fmt.Errorf("keys of the API's tokens: %w", err)
 	}
 	return nil
 }
 
 func (g *Gateway) stopTokens() {
-	if g.opt.Tokens != nil {
-		g.opt.Tokens.Stop()
+	if g.opt().Tokens != nil {
+		g.opt().Tokens.Stop()
 	}
 }
 
-// ReloadKeys reads the file of keys now, and has those of tokens looked at.
-func (g *Gateway) ReloadKeys() {
-	if g.opt.Tokens != nil {
-		g.opt.Tokens.Reload()
+// refreshTokens has the keys of tokens looked at, and reports whether there are any.
+func (g *Gateway) refreshTokens() bool {
+	t := g.opt().Tokens
+	if t != nil {
+		t.Reload()
 	}
-	if g.opt.Keys == nil {
-		return
+	return t != nil
+}
+
+// ReloadKeys reads the file of keys now, and reports whether it holds others.
+func (g *Gateway) ReloadKeys() (changed bool, err error) {
+	if g.opt().Keys == nil {
+		return false, nil
 	}
 	g.keys.Lock()
 	defer g.keys.Unlock()
-	changed, err := g.opt.Keys.Reload()
+	changed, err = g.opt().Keys.Reload()
 	switch {
 	case err != nil:
 		if text := err.Error(); text != g.keysError {
@@ -85,6 +91,7 @@ func (g *Gateway) ReloadKeys() {
 		}
 	case changed || g.keysError != "":
 		g.keysError = ""
-		g.log.Info("the keys are read again", "keys", g.opt.Keys.Len())
+		g.log.Info("the keys are read again", "keys", g.opt().Keys.Len())
 	}
+	return changed, err
 }

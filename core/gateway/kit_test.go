@@ -162,7 +162,7 @@ func write(t *testing.T, dir string, m made) {
 // save writes the scripts and has them taken through the gate.
 func (r *rig) save(m made) error {
 	r.t.Helper()
-	write(r.t, r.opt.Scripts, m)
+	write(r.t, r.opt().Scripts, m)
 	return r.Reload("api")
 }
 

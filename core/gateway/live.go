@@ -162,7 +162,7 @@ func (g *Gateway) readiness() string {
 // are busy with the log.
 func (g *Gateway) recovering() *Live {
 	return &Live{
-		TS: time.Now().UnixMilli(), Uptime: rounded(time.Since(g.started).Seconds()), Version: g.opt.Version, Readiness: g.readiness(),
+		TS: time.Now().UnixMilli(), Uptime: rounded(time.Since(g.started).Seconds()), Version: g.opt().Version, Readiness: g.readiness(),
 		Stages: []LiveStage{}, Top: []LiveSender{}, Gaps: map[string]uint64{}, Upstreams: []LiveUpstream{},
 		Memory: LiveMemory{RSS: resident(), Heap: heap()},
 	}

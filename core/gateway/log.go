@@ -25,11 +25,11 @@ const (
 )
 
 func (g *Gateway) openJournal() error {
-	if g.opt.Data == "" {
+	if g.opt().Data == "" {
 		return nil
 	}
 	j, err := journal.Open(journal.Options{
-		Dir: LogDir(g.opt.Data), FS: g.opt.Files, Settings: core.DefaultDiskSettings(), Log: g.log,
+		Dir: LogDir(g.opt().Data), FS: g.opt().Files, Settings: core.DefaultDiskSettings(), Log: g.log,
 	})
 	if err != nil {
 		return fmt.Errorf("data folder: %w", err)
@@ -68,7 +68,7 @@ func (g *Gateway) recover() error {
 	rec := g.shards.Recover(began.Unix())
 	said := began
 	if n := g.journal.Stats().Segments; n > 0 {
-		g.log.Info("recovering: not ready yet", "segments", n, "dir", LogDir(g.opt.Data))
+		g.log.Info("recovering: not ready yet", "segments", n, "dir", LogDir(g.opt().Data))
 	}
 	report, err := g.journal.Replay(func(at journal.Position, batchMillis int64, b []byte) error {
 		rec.Record(at, batchMillis, b)

@@ -110,15 +110,23 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	gauge("stratix_scripts_rejected", flag(sc.last.Result == resultRejected))
 	gauge("stratix_scripts_last_good", flag(sc.lastGood))
 
+	if st := g.settings.status(); st != nil {
+		tally := g.settings.tally()
+		for _, result := range settingsResults {
+			counter(fmt.Sprintf("stratix_settings_reloads_total{result=%q}", result), tally[result])
+		}
+		gauge("stratix_settings_rejected", flag(st.Problem != ""))
+		gauge("stratix_settings_waiting", len(st.Waiting))
+	}
 	counter("stratix_loop_turns_total", sum.Turns)
 	counter("stratix_loop_stalls_total", sum.Stalls)
 	p.turns(sum)
 	gauge("stratix_ready", flag(g.ready.Load()))
-	if c := g.opt.Certificate; c != nil {
+	if c := g.opt().Certificate; c != nil {
 		p.gauge("stratix_certificate_until_timestamp_seconds", float64(c.Until().Unix()))
 	}
 	p.gauge("stratix_uptime_seconds", time.Since(g.started).Seconds())
-	gauge(fmt.Sprintf("stratix_build_info{version=%q}", g.opt.Version), 1)
+	gauge(fmt.Sprintf("stratix_build_info{version=%q}", g.opt().Version), 1)
 	p.writeTo(w)
 	if admin {
 		metrics.WriteProcessMetrics(w)

@@ -74,7 +74,7 @@ func (g *Gateway) live(before, now *moment) *Live {
 	a, b := &before.pulse, &now.pulse
 	l := &Live{
 		TS: now.at.UnixMilli(), Uptime: rounded(now.at.Sub(g.started).Seconds()), Period: rounded(float64(s)),
-		Version: g.opt.Version, Readiness: g.readiness(),
+		Version: g.opt().Version, Readiness: g.readiness(),
 		Connections: &LiveConnections{
 			Open: b.Connections, Reliable: b.Reliable, Mailboxes: b.Mailboxes, Upgraded: now.front.Upgraded, Refused: now.front.Refused,
 		},

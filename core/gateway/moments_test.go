@@ -105,7 +105,7 @@ func TestFailingScriptsAreTakenBackWhileASaveIsTested(t *testing.T) {
 func TestAGatewayEndsWhileASaveIsTested(t *testing.T) {
 	test, begun, _ := slowTests("slow")
 	r := serve(t, made{Name: "good"}, func(o *Options) { o.Test = test })
-	write(t, r.opt.Scripts, made{Name: "slow"})
+	write(t, r.opt().Scripts, made{Name: "slow"})
 	<-begun // by the watcher
 	r.stop()
 	if strings.Contains(r.log.String(), "scripts rejected") {

@@ -46,7 +46,7 @@ type Results struct {
 
 // publish runs what was published through the pipeline.
 func (g *Gateway) publish(p server.Publication) (status int, outcome any, err error) {
-	messages, many, err := readPublication(p.Body, g.opt.MaxMessage)
+	messages, many, err := readPublication(p.Body, g.opt().MaxMessage)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -76,7 +76,7 @@ func (g *Gateway) rollBack(to *past, why string) error {
 	}
 	g.endCanary()
 	old, bad := sc.live, sc.snapshot
-	gone := sc.expect(old.Number, g.opt.Shards)
+	gone := sc.expect(old.Number, g.opt().Shards)
 	p.step("swap")
 	g.shards.Swap(gen)
 	p.end("ok", "")

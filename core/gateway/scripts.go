@@ -64,7 +64,7 @@ type departure struct {
 
 // Reload reads the scripts folder and makes its content live. trigger says who
 // asked. After an error the live generation stays.
-func (g *Gateway) Reload(trigger string) error { return g.ReloadThrough(trigger, g.opt.Gate) }
+func (g *Gateway) Reload(trigger string) error { return g.ReloadThrough(trigger, g.opt().Gate) }
 
 // ReloadThrough is Reload through another gate, once.
 func (g *Gateway) ReloadThrough(trigger string, gate Gate) error {
@@ -73,7 +73,7 @@ func (g *Gateway) ReloadThrough(trigger string, gate Gate) error {
 	defer sc.gate.Unlock()
 	// Read under the lock: what a save makes live meanwhile must not be replaced
 	// by what the folder held before.
-	snap, err := reload.Read(g.opt.Scripts)
+	snap, err := reload.Read(g.opt().Scripts)
 	if err != nil {
 		g.rejected(&passage{Attempt: Attempt{Trigger: trigger, Generation: sc.number.Load()}}, time.Now(), err)
 		return err
@@ -128,7 +128,8 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string, gate Gate) error {
 	case live != sc.live: // its stages may have stopped
 		gen, err = g.load(p, snap, sc.live)
 	}
-	ctx, canary := context.Background(), g.opt.Canary > 0 && g.opt.RollbackWindow > 0
+	o := g.opt()
+	ctx, canary := context.Background(), o.Canary > 0 && o.RollbackWindow > 0
 	if canary {
 		ctx = core.ForCanary(ctx)
 	}
@@ -141,7 +142,7 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string, gate Gate) error {
 		return err
 	}
 	if canary {
-		g.beginCanary(gen, snap, p, began)
+		g.beginCanary(o, gen, snap, p, began)
 		return nil
 	}
 	g.swap(gen, snap, p, began)
@@ -183,7 +184,7 @@ func (g *Gateway) swap(gen *core.Generation, snap reload.Snapshot, p *passage, b
 	sc := &g.scripts
 	g.endCanary()
 	old, t := sc.live, g.newTrial(gen, snap)
-	gone := sc.expect(old.Number, g.opt.Shards)
+	gone := sc.expect(old.Number, g.opt().Shards)
 	p.step("swap")
 	g.shards.Swap(gen)
 	p.end("ok", "")

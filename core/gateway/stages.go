@@ -12,6 +12,13 @@ import (
 // stageTime bounds the start, and the stop, of a generation's stages.
 const stageTime = 10 * time.Second
 
+// openStages are the number and the stages of the live generation.
+func (sc *scripts) openStages() (uint32, []core.OpenStage) {
+	sc.record.Lock()
+	defer sc.record.Unlock()
+	return sc.generation, sc.open
+}
+
 // startStages counts gen as a user of its stages and starts those that had
 // none. After an error nothing of it is left.
 func startStages(ctx context.Context, gen *core.Generation) error {

@@ -31,7 +31,8 @@ type Status struct {
 		Full        int      `json:"full"`
 		FullClients []string `json:"fullClients,omitempty"`
 	} `json:"kept"`
-	Log *LogStatus `json:"log,omitempty"` // absent without a data folder
+	Log      *LogStatus      `json:"log,omitempty"`      // absent without a data folder
+	Settings *SettingsStatus `json:"settings,omitempty"` // absent without a settings file
 	// Upstreams are those that the scripts name, and those that they have named.
 	Upstreams []upstream.Stats `json:"upstreams,omitempty"`
 	Scripts   struct {
@@ -60,12 +61,19 @@ type LogStatus struct {
 	LastError string `json:"lastError,omitempty"`
 }
 
+// SettingsStatus is how the settings file is.
+type SettingsStatus struct {
+	File    string   `json:"file"`
+	Waiting []Change `json:"waiting,omitempty"` // for a restart
+	Problem string   `json:"problem,omitempty"` // why the file was rejected, while it is
+}
+
 func (g *Gateway) status() Status {
 	sum := total(g.shards.Stats())
 	sc := g.scripts.report()
 	st := Status{
-		Version: g.opt.Version, Started: g.started.UTC(), Ready: g.ready.Load(),
-		Listen: g.Addr().String(), Shards: g.opt.Shards, Transport: g.opt.Transport,
+		Version: g.opt().Version, Started: g.started.UTC(), Ready: g.ready.Load(),
+		Listen: g.Addr().String(), Shards: g.opt().Shards, Transport: g.opt().Transport,
 		Connections: sum.Connections, Groups: sum.Groups, MessagesIn: sum.In, MessagesOut: sum.Out,
 	}
 	k := &st.Kept
@@ -74,10 +82,11 @@ func (g *Gateway) status() Status {
 	if g.journal != nil {
 		l := g.journal.Stats()
 		st.Log = &LogStatus{
-			Folder: LogDir(g.opt.Data), Segments: l.Segments, Bytes: l.Bytes, Commits: l.Commits,
+			Folder: LogDir(g.opt().Data), Segments: l.Segments, Bytes: l.Bytes, Commits: l.Commits,
 			Full: l.Full, Failing: l.Failing, LastError: l.LastError,
 		}
 	}
+	st.Settings = g.settings.status()
 	st.Upstreams = g.upstreams.Stats()
 	s := &st.Scripts
 	s.Folder, s.Generation, s.Since, s.Hash = g.dir, sc.generation, sc.since.UTC(), sc.hash
@@ -150,17 +159,18 @@ func undelivered(s *shard.Stats) uint64 {
 
 // summarize writes one line a period, for the people who read the log at night.
 func (g *Gateway) summarize(ctx context.Context) {
-	if g.opt.Summary <= 0 {
-		return
-	}
-	tick := time.NewTicker(g.opt.Summary)
-	defer tick.Stop()
 	last, at := total(g.shards.Stats()), time.Now()
 	for {
+		var due <-chan time.Time // never, without a period
+		if period := g.opt().Summary; period > 0 {
+			due = time.After(time.Until(at.Add(period)))
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-g.settings.applied:
+			continue // the period may be another one
+		case <-due:
 		}
 		now, sum := time.Now(), total(g.shards.Stats())
 		seconds := now.Sub(at).Seconds()
@@ -176,6 +186,9 @@ func (g *Gateway) summarize(ctx context.Context) {
 		}
 		if gaps := lapsed(&sum) - lapsed(&last); gaps > 0 {
 			attrs = append(attrs, "gaps", gaps)
+		}
+		if s := g.settings.status(); s != nil && s.Problem != "" {
+			attrs = append(attrs, "settings", "the file was rejected")
 		}
 		if g.journal != nil && g.journal.Stats().Failing {
 			attrs = append(attrs, "log", "the last messages were refused: "+g.journal.Stats().LastError)

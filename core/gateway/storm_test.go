@@ -88,7 +88,7 @@ func TestSavesRollbacksTrialsAndAShutdownAtOnce(t *testing.T) {
 			again(func() { _ = r.RollBack(fmt.Sprint(rand.IntN(50))); time.Sleep(30 * time.Millisecond) })
 			again(func() { r.status(); r.Generations(); time.Sleep(time.Millisecond) })
 			for n := range 150 {
-				write(t, r.opt.Scripts, made{Name: fmt.Sprint(n), Failed: uint64(n % 3 * 6), Messages: 20})
+				write(t, r.opt().Scripts, made{Name: fmt.Sprint(n), Failed: uint64(n % 3 * 6), Messages: 20})
 				time.Sleep(2 * time.Millisecond)
 			}
 			if all := r.scripts.report().results; all[resultLive]+all[resultCanary] < 3 || all[resultTakenBack] == 0 {

@@ -20,7 +20,8 @@ type trial struct {
 	canary     bool
 	before     [32]byte  // the hash of what has proved itself: it comes back where this fails ...
 	base       core.Toll // ... and what that has cost
-	passage    *passage  // of a canary, for when it goes live
+	window     time.Duration
+	passage    *passage // of a canary, for when it goes live
 	stop       context.CancelFunc
 	gone       <-chan struct{} // of a canary: closed when no shard uses it any more
 }
@@ -54,7 +55,7 @@ type trialEnd struct {
 // The caller holds sc.mu.
 func (g *Gateway) newTrial(gen *core.Generation, snap reload.Snapshot) *trial {
 	sc := &g.scripts
-	t := &trial{generation: gen, snapshot: snap}
+	t := &trial{generation: gen, snapshot: snap, window: g.opt().RollbackWindow}
 	if of := sc.trial; of != nil {
 		t.before, t.base = of.before, of.base
 	} else {
@@ -75,15 +76,15 @@ func (g *Gateway) beginTrial(t *trial) {
 		(*at).stop()
 	}
 	*at = nil
-	if g.opt.RollbackWindow <= 0 || !t.canary && t.snapshot.Hash == t.before {
+	if t.window <= 0 || !t.canary && t.snapshot.Hash == t.before {
 		return // nothing is on trial, or it has proved itself already
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), g.opt.RollbackWindow)
+	ctx, cancel := context.WithTimeout(context.Background(), t.window)
 	t.stop = cancel
 	*at = t
 	if !t.canary {
 		sc.record.Lock()
-		sc.trialUntil = &trialEnd{t.generation.Number, time.Now().Add(g.opt.RollbackWindow)}
+		sc.trialUntil = &trialEnd{t.generation.Number, time.Now().Add(t.window)}
 		sc.record.Unlock()
 	}
 	sc.retired.Go(func() { g.watchTrial(ctx, t) })
@@ -106,9 +107,9 @@ func (g *Gateway) watchTrial(ctx context.Context, t *trial) {
 		}
 		toll := g.shards.Toll(t.generation.Number)
 		if t.canary { // about so many of them have it
-			toll.Talkers = int(math.Round(g.opt.Canary * float64(toll.Talkers)))
+			toll.Talkers = int(math.Round(g.opt().Canary * float64(toll.Talkers)))
 		}
-		switch why, missing := g.opt.verdict(&toll, &t.base); {
+		switch why, missing := g.opt().verdict(&toll, &t.base); {
 		case why == "":
 		case missing == 0:
 			g.takeBack(t, why)
@@ -189,7 +190,7 @@ func (g *Gateway) endTrial(t *trial) {
 		if toll.Messages == 0 {
 			text = "the trial of the scripts is over, and proves nothing: no message came"
 		}
-		g.log.Info(text, "generation", t.generation.Number, "window", g.opt.RollbackWindow.String(), "messages", toll.Messages)
+		g.log.Info(text, "generation", t.generation.Number, "window", t.window.String(), "messages", toll.Messages)
 	}
 }
 
@@ -199,7 +200,7 @@ func (g *Gateway) promote(t *trial) {
 	began := time.Now()
 	p := &passage{Attempt: Attempt{Trigger: t.passage.Trigger, Warnings: t.passage.Warnings}}
 	old, next := sc.live, g.newTrial(t.generation, t.snapshot)
-	gone := sc.expect(old.Number, g.opt.Shards)
+	gone := sc.expect(old.Number, g.opt().Shards)
 	p.step("swap")
 	g.shards.Swap(t.generation)
 	p.end("ok", "")
@@ -215,29 +216,29 @@ func (g *Gateway) promote(t *trial) {
 	g.letGo(old, gone)
 }
 
-// beginCanary gives a generation to a share of the clients. The caller holds
-// sc.mu.
-func (g *Gateway) beginCanary(gen *core.Generation, snap reload.Snapshot, p *passage, began time.Time) {
+// beginCanary gives a generation to the share of the clients that o says, for as long
+// as it says. The caller holds sc.mu.
+func (g *Gateway) beginCanary(o *Options, gen *core.Generation, snap reload.Snapshot, p *passage, began time.Time) {
 	sc := &g.scripts
 	g.endCanary()
 	t := g.newTrial(gen, snap)
-	t.canary, t.passage = true, p
-	t.gone = sc.expect(gen.Number, g.opt.Shards)
+	t.canary, t.window, t.passage = true, o.RollbackWindow, p
+	t.gone = sc.expect(gen.Number, g.opt().Shards)
 	p.step("canary")
-	g.shards.Canary(gen, g.opt.Canary)
-	p.end("ok", fmt.Sprintf("%g%% of the clients", 100*g.opt.Canary))
+	g.shards.Canary(gen, o.Canary)
+	p.end("ok", fmt.Sprintf("%g%% of the clients", 100*o.Canary))
 	now := time.Now()
 	c := &Canary{
-		Generation: gen.Number, Hash: fmt.Sprintf("%x", snap.Hash[:6]), Share: g.opt.Canary,
-		Since: now.UTC(), Until: now.Add(g.opt.RollbackWindow).UTC(),
+		Generation: gen.Number, Hash: fmt.Sprintf("%x", snap.Hash[:6]), Share: o.Canary,
+		Since: now.UTC(), Until: now.Add(t.window).UTC(),
 	}
 	sc.record.Lock()
 	sc.canary = c
 	sc.record.Unlock()
 	p.Result = resultCanary
 	took := g.note(&p.Attempt, began)
-	g.log.Info("scripts are on trial: a share of the clients has them", "generation", gen.Number, "share", g.opt.Canary,
-		"window", g.opt.RollbackWindow.String(), "trigger", p.Trigger, "took", took.String(), "hash", c.Hash, "gate", p.summary())
+	g.log.Info("scripts are on trial: a share of the clients has them", "generation", gen.Number, "share", o.Canary,
+		"window", t.window.String(), "trigger", p.Trigger, "took", took.String(), "hash", c.Hash, "gate", p.summary())
 	g.tellOddities(p)
 	g.beginTrial(t)
 }

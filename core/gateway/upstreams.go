@@ -12,7 +12,7 @@ import (
 // still run: they keep the dead letters of the rest.
 func (g *Gateway) closeUpstreams(ctx context.Context) {
 	if lost := g.upstreams.Close(ctx); lost > 0 {
-		g.log.Error("upstreams did not take all messages in time: the rest is given up", "messages", lost, "within", g.opt.DrainTimeout.String())
+		g.log.Error("upstreams did not take all messages in time: the rest is given up", "messages", lost, "within", g.opt().DrainTimeout.String())
 	}
 	g.shards.Settle()
 }

@@ -3,7 +3,7 @@ package kv
 // Clone is a store with what s holds, for a run that must not change s. Each part
 // is copied by itself: a call may fall between two of them.
 func (s *Store) Clone() *Store {
-	c := New(s.limits)
+	c := New(*s.limits.Load())
 	c.seed = s.seed
 	for i := range s.parts {
 		from, to := &s.parts[i], &c.parts[i]

@@ -57,7 +57,7 @@ const parts = 64
 // takes out a few that are due, wherever they are.
 type Store struct {
 	seed   maphash.Seed
-	limits Limits
+	limits atomic.Pointer[Limits]
 	// What is used and reserved, in all parts.
 	entries, bytes atomic.Int64
 	full           atomic.Uint64
@@ -66,18 +66,25 @@ type Store struct {
 
 // New makes an empty store.
 func New(l Limits) *Store {
+	s := &Store{seed: maphash.MakeSeed()}
+	s.SetLimits(l)
+	for i := range s.parts {
+		s.parts[i].byKey = map[string]*entry{}
+		s.parts[i].next.Store(never)
+	}
+	return s
+}
+
+// SetLimits changes the bounds. What is there stays, be it more than that; new entries
+// find room again when enough of it has gone.
+func (s *Store) SetLimits(l Limits) {
 	if l.Entries <= 0 {
 		l.Entries = DefaultEntries
 	}
 	if l.Bytes <= 0 {
 		l.Bytes = DefaultBytes
 	}
-	s := &Store{seed: maphash.MakeSeed(), limits: l}
-	for i := range s.parts {
-		s.parts[i].byKey = map[string]*entry{}
-		s.parts[i].next.Store(never)
-	}
-	return s
+	s.limits.Store(&l)
 }
 
 func (s *Store) part(key string) *part {
@@ -234,17 +241,19 @@ func expiry(ttl, now int64) int64 {
 // Fill takes all the room that is left, so that a test can see what comes then. What is
 // deleted or expires makes room again.
 func (s *Store) Fill() {
-	s.entries.Store(int64(s.limits.Entries))
-	s.bytes.Store(int64(s.limits.Bytes))
+	l := s.limits.Load()
+	s.entries.Store(int64(l.Entries))
+	s.bytes.Store(int64(l.Bytes))
 }
 
 // grow reserves room, or gives it back, and reports whether there was enough.
 func (s *Store) grow(entries, bytes int) bool {
-	if s.entries.Add(int64(entries)) > int64(s.limits.Entries) && entries > 0 {
+	l := s.limits.Load()
+	if s.entries.Add(int64(entries)) > int64(l.Entries) && entries > 0 {
 		s.entries.Add(int64(-entries))
 		return false
 	}
-	if s.bytes.Add(int64(bytes)) > int64(s.limits.Bytes) && bytes > 0 {
+	if s.bytes.Add(int64(bytes)) > int64(l.Bytes) && bytes > 0 {
 		s.bytes.Add(int64(-bytes))
 		s.entries.Add(int64(-entries))
 		return false

@@ -265,3 +265,27 @@ func BenchmarkStore(b *testing.B) {
 	f("incr", func(i int) { _, _ = s.Incr(keys[i], 1, 60_000, 0) })
 	f("set with a ttl", func(i int) { _ = s.Set(keys[i], Count(1), 60_000, int64(i)) })
 }
+
+func TestNarrowerLimitsRefuseWhatIsNewAndKeepWhatIsThere(t *testing.T) {
+	s := New(Limits{Entries: 3, Bytes: 1000})
+	for _, key := range []string{"a", "b", "c"} {
+		if err := s.Set(key, Count(1), 0, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.SetLimits(Limits{Entries: 2, Bytes: 1000})
+	if sum, err := s.Incr("a", 1, 0, 0); sum != 2 || err != nil {
+		t.Errorf("what is there: %v, %v", sum, err)
+	}
+	s.Delete("c", 0)
+	if err := s.Set("d", Count(1), 0, 0); err != ErrFull {
+		t.Errorf("with 2 of 2: %v", err)
+	}
+	s.SetLimits(Limits{Entries: 4, Bytes: 3*(1+Overhead) + 10})
+	if err := s.Set("d", Text("0123456789"), 0, 0); err != nil {
+		t.Errorf("with more room: %v", err)
+	}
+	if err := s.Set("e", Count(1), 0, 0); err != ErrFull {
+		t.Errorf("without bytes: %v", err)
+	}
+}

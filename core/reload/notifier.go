@@ -105,7 +105,7 @@ func (n *notifier) follow(folders []string) {
 		// One that has gone meanwhile gave an event to the folder above.
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !n.warned {
 			n.warned = true
-			n.log.Warn("a folder of the scripts is polled only", "dir", folder, "error", err)
+			n.log.Warn("a folder is polled only", "dir", folder, "error", err)
 		}
 	}
 }

@@ -21,6 +21,11 @@ type Folder struct {
 	blind bool // for tests: no events, polling only
 }
 
+const (
+	defaultDebounce = 20 * time.Millisecond
+	defaultPoll     = 3 * time.Second
+)
+
 // patience is how many debounces a folder gets that is never quiet, or whose
 // state looks like a save half done.
 const patience = 10
@@ -47,11 +52,11 @@ func (f *Folder) Watch(ctx context.Context, last Snapshot, apply func(Snapshot),
 		dir: f.Dir, debounce: f.Debounce, last: last, apply: apply, problem: problem, log: f.Log,
 	}
 	if w.debounce <= 0 {
-		w.debounce = 20 * time.Millisecond
+		w.debounce = defaultDebounce
 	}
 	every := f.Poll
 	if every <= 0 {
-		every = 3 * time.Second
+		every = defaultPoll
 	}
 	var hints <-chan struct{} // stays nil without a notifier: polling does everything
 	if !f.blind {
@@ -85,6 +90,13 @@ type watch struct {
 }
 
 func (w *watch) run(ctx context.Context, every time.Duration, hints <-chan struct{}) {
+	lookAgain(ctx, every, w.debounce, hints, w.look)
+}
+
+// lookAgain calls look at the beginning, when nothing was hinted at for a debounce
+// and at least after ten of them, a debounce after a look that wants another one,
+// and from time to time. It returns when ctx ends.
+func lookAgain(ctx context.Context, every, debounce time.Duration, hints <-chan struct{}, look func(now time.Time) (again bool)) {
 	poll := time.NewTicker(every)
 	defer poll.Stop()
 	due := time.NewTimer(0)
@@ -95,7 +107,7 @@ func (w *watch) run(ctx context.Context, every time.Duration, hints <-chan struc
 		if !pending {
 			pending, since = true, now
 		}
-		due.Reset(min(w.debounce, since.Add(patience*w.debounce).Sub(now)))
+		due.Reset(min(debounce, since.Add(patience*debounce).Sub(now)))
 	}
 	for {
 		select {
@@ -110,7 +122,7 @@ func (w *watch) run(ctx context.Context, every time.Duration, hints <-chan struc
 			}
 		case <-due.C:
 			pending = false
-			if again := w.look(time.Now()); again {
+			if again := look(time.Now()); again {
 				postpone()
 			}
 		}

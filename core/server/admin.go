@@ -19,7 +19,7 @@ func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
 	nameRequest(ctx)
 	if wrong := suspicious(ctx); wrong != "" {
 		if missed, ok := s.suspicion.pass(time.Now()); ok {
-			s.opt.Log.Warn("admin request refused", "path", string(ctx.Path()), "remote", ctx.RemoteAddr().String(), "reason", wrong, "unlogged", missed)
+			s.opt().Log.Warn("admin request refused", "path", string(ctx.Path()), "remote", ctx.RemoteAddr().String(), "reason", wrong, "unlogged", missed)
 		}
 		problem(ctx, fasthttp.StatusForbidden, wrong)
 		return
@@ -32,14 +32,14 @@ func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
 
 // reload answers with the status after it.
 func (s *Server) reload(ctx *fasthttp.RequestCtx) {
-	if err := s.opt.Reload(string(ctx.QueryArgs().Peek("gate"))); err != nil {
+	if err := s.opt().Reload(string(ctx.QueryArgs().Peek("gate"))); err != nil {
 		problem(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
 	s.writeStatus(ctx)
 }
 
-func (s *Server) writeStatus(ctx *fasthttp.RequestCtx) { s.writeJSON(ctx, s.opt.Status()) }
+func (s *Server) writeStatus(ctx *fasthttp.RequestCtx) { s.writeJSON(ctx, s.opt().Status()) }
 
 func (s *Server) writeJSON(ctx *fasthttp.RequestCtx, v any) {
 	body, err := json.MarshalIndent(v, "", "  ")

@@ -54,15 +54,15 @@ func bearerToken(ctx *fasthttp.RequestCtx) (token, wrong string) {
 
 // admit asks whether the client is let in, and answers it if not.
 func (s *Server) admit(ctx *fasthttp.RequestCtx, c *Client, token string) bool {
-	if s.opt.Admit == nil {
+	if s.opt().Admit == nil {
 		return true
 	}
 	// It may take as long as reading the request may.
-	limit, cancel := context.WithTimeout(s.admitting, s.opt.HandshakeTimeout)
+	limit, cancel := context.WithTimeout(s.admitting, s.opt().HandshakeTimeout)
 	defer cancel()
 	h := core.Handshake{ClientID: c.ID, Remote: c.Remote, Token: token, Now: time.Now()}
 	grant := new(core.Grant)
-	err := s.opt.Admit(limit, &h, grant)
+	err := s.opt().Admit(limit, &h, grant)
 	if err == nil {
 		if !grant.Empty() {
 			grant.Since = h.Now.UnixMilli()

@@ -45,6 +45,7 @@ var routes = []route{
 	{get, "/v1/groups", apikey.Read, stays((*Server).listGroups)},
 
 	{get, "/v1/status", apikey.Read, stays((*Server).writeStatus)},
+	{get, "/v1/settings", apikey.Read, stays((*Server).writeSettings)},
 	{get, "/v1/routes", apikey.Read, stays((*Server).listRoutes)},
 	{post, "/v1/reload", apikey.Admin, stays((*Server).reload)},
 	{post, "/v1/rollback", apikey.Admin, stays((*Server).rollBack)},

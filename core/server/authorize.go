@@ -54,7 +54,7 @@ func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool)
 	text := h.Peek(fasthttp.HeaderAuthorization)
 	if len(text) == 0 {
 		_, private := local.(*net.UnixAddr)
-		if admin && (s.opt.Keys == nil && s.opt.Tokens == nil || private) {
+		if admin && (s.opt().Keys == nil && s.opt().Tokens == nil || private) {
 			return &operator, nil
 		}
 		return nil, errNothing
@@ -63,15 +63,15 @@ func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool)
 		return nil, errUnknown
 	}
 	text = text[len(bearer):]
-	if s.opt.Keys != nil {
-		if k := s.opt.Keys.Find(text); k != nil {
+	if s.opt().Keys != nil {
+		if k := s.opt().Keys.Find(text); k != nil {
 			return &caller{scopes: k.Scopes, sender: k.Sender, key: k}, nil
 		}
 	}
-	if s.opt.Tokens == nil || bytes.HasPrefix(text, []byte(apikey.Prefix)) {
+	if s.opt().Tokens == nil || bytes.HasPrefix(text, []byte(apikey.Prefix)) {
 		return nil, errUnknown
 	}
-	holder, err := s.opt.Tokens(s.admitting, string(text))
+	holder, err := s.opt().Tokens(s.admitting, string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool)
 
 // still reports whether who may do what it could when its request began.
 func (s *Server) still(who *caller) bool {
-	if who.key != nil && !s.opt.Keys.Holds(who.key) {
+	if who.key != nil && !s.opt().Keys.Holds(who.key) {
 		return false
 	}
 	return who.expires.IsZero() || time.Now().Before(who.expires)
@@ -141,5 +141,5 @@ func (s *Server) whoAmI(ctx *fasthttp.RequestCtx, who *caller) {
 		Scopes []string `json:"scopes"`
 		Sender string   `json:"sender"`
 		Keys   bool     `json:"keys"` // nobody else is let in than who has a key or a token
-	}{strings.Split(who.scopes.String(), ","), who.sender, s.opt.Keys != nil || s.opt.Tokens != nil})
+	}{strings.Split(who.scopes.String(), ","), who.sender, s.opt().Keys != nil || s.opt().Tokens != nil})
 }

@@ -30,9 +30,9 @@ type Directory struct {
 // for more.
 const maxReason = 120
 
-func (s *Server) listClients(ctx *fasthttp.RequestCtx) { s.list(ctx, s.opt.Directory.Clients) }
+func (s *Server) listClients(ctx *fasthttp.RequestCtx) { s.list(ctx, s.opt().Directory.Clients) }
 
-func (s *Server) listGroups(ctx *fasthttp.RequestCtx) { s.list(ctx, s.opt.Directory.Groups) }
+func (s *Server) listGroups(ctx *fasthttp.RequestCtx) { s.list(ctx, s.opt().Directory.Groups) }
 
 func (s *Server) list(ctx *fasthttp.RequestCtx, of func(Page) (any, error)) {
 	p, ok := pageOf(ctx)
@@ -64,7 +64,7 @@ func done(ctx *fasthttp.RequestCtx, err error) {
 
 func (s *Server) client(ctx *fasthttp.RequestCtx) {
 	if id, ok := pathName(ctx, "id"); ok {
-		s.give(ctx)(s.opt.Directory.Client(id))
+		s.give(ctx)(s.opt().Directory.Client(id))
 	}
 }
 
@@ -85,12 +85,12 @@ func (s *Server) disconnect(ctx *fasthttp.RequestCtx) {
 		problem(ctx, fasthttp.StatusBadRequest, "reason "+wrong)
 		return
 	}
-	done(ctx, s.opt.Directory.Disconnect(id, reason))
+	done(ctx, s.opt().Directory.Disconnect(id, reason))
 }
 
-func (s *Server) join(ctx *fasthttp.RequestCtx) { s.membership(ctx, s.opt.Directory.Join) }
+func (s *Server) join(ctx *fasthttp.RequestCtx) { s.membership(ctx, s.opt().Directory.Join) }
 
-func (s *Server) leave(ctx *fasthttp.RequestCtx) { s.membership(ctx, s.opt.Directory.Leave) }
+func (s *Server) leave(ctx *fasthttp.RequestCtx) { s.membership(ctx, s.opt().Directory.Leave) }
 
 func (s *Server) membership(ctx *fasthttp.RequestCtx, change func(id, group string) error) {
 	id, ok := pathName(ctx, "id")
@@ -130,7 +130,7 @@ func (s *Server) pending(ctx *fasthttp.RequestCtx, who *caller) {
 		fail(ctx, &Problem{Status: fasthttp.StatusForbidden, Code: "insufficient_scope", Detail: "data=1 needs the scope admin"})
 		return
 	}
-	s.give(ctx)(s.opt.Directory.Pending(id, limit, data))
+	s.give(ctx)(s.opt().Directory.Pending(id, limit, data))
 }
 
-func (s *Server) listRoutes(ctx *fasthttp.RequestCtx) { s.writeJSON(ctx, s.opt.Directory.Routes()) }
+func (s *Server) listRoutes(ctx *fasthttp.RequestCtx) { s.writeJSON(ctx, s.opt().Directory.Routes()) }

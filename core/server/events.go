@@ -14,11 +14,11 @@ const eventStream = "text/event-stream"
 
 // tail follows messages, as lines or as server-sent events.
 func (s *Server) tail(ctx *fasthttp.RequestCtx, who *caller) {
-	s.stream(ctx, who, func(query url.Values) (Stream, error) { return s.opt.Tail(query, who.scopes.Has(apikey.Admin)) })
+	s.stream(ctx, who, func(query url.Values) (Stream, error) { return s.opt().Tail(query, who.scopes.Has(apikey.Admin)) })
 }
 
 // live follows how the gateway is, as lines or as server-sent events.
-func (s *Server) live(ctx *fasthttp.RequestCtx, who *caller) { s.stream(ctx, who, s.opt.Live) }
+func (s *Server) live(ctx *fasthttp.RequestCtx, who *caller) { s.stream(ctx, who, s.opt().Live) }
 
 // wantsEvents reports whether the request asks for server-sent events.
 func wantsEvents(ctx *fasthttp.RequestCtx) bool {

@@ -31,7 +31,7 @@ func (s *Server) message(ctx *fasthttp.RequestCtx, who *caller) {
 		problem(ctx, fasthttp.StatusBadRequest, "write "+messages+"ID, with what is no letter, digit or -_.~ in it percent-encoded")
 		return
 	}
-	s.writeJSON(ctx, s.opt.Message(id, string(ctx.QueryArgs().Peek("client")), who.scopes.Has(apikey.Admin)))
+	s.writeJSON(ctx, s.opt().Message(id, string(ctx.QueryArgs().Peek("client")), who.scopes.Has(apikey.Admin)))
 }
 
 // errEnded ends a stream.

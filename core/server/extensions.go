@@ -10,15 +10,15 @@ import (
 const deflate = "permessage-deflate"
 
 // leaveHonourable reduces the offered extensions to the one that the library
-// can honour, or removes them all, so that it declines: it takes anything that
+// can honour, if that is agreed to, or removes them all, so that it declines: it takes anything that
 // begins with permessage-deflate, and always answers with both
 // no_context_takeover parameters and no window bits.
-func leaveHonourable(h *fasthttp.RequestHeader) bool {
+func leaveHonourable(h *fasthttp.RequestHeader, agree bool) bool {
 	const name = "Sec-WebSocket-Extensions"
 	// Several header lines are one list (RFC 6455, section 9.1).
 	offered := string(bytes.Join(h.PeekAll(name), []byte(",")))
 	h.Del(name)
-	if !honourable(offered) {
+	if !agree || !honourable(offered) {
 		return false
 	}
 	h.Set(name, deflate)

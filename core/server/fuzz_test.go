@@ -57,7 +57,7 @@ func FuzzEndpoints(f *testing.F) {
 	asked := ""
 	opt := Options{HandshakeTimeout: time.Second, Transport: Epoll, Ready: func() bool { return true }, Log: slog.New(slog.DiscardHandler),
 		Metrics: func(w io.Writer, _ bool) { _, _ = io.WriteString(w, "m 1\n") },
-		Status:  func() any { return 1 }, Reload: func(string) error { return nil }}
+		Status:  func() any { return 1 }, Settings: func() any { return 1 }, Reload: func(string) error { return nil }}
 	api(&asked)(&opt)
 	opt.Keys, opt.PublicPublish = testRing, true
 	s := New(opt)

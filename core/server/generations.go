@@ -6,9 +6,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-func (s *Server) listGenerations(ctx *fasthttp.RequestCtx) { s.writeJSON(ctx, s.opt.Generations()) }
+func (s *Server) listGenerations(ctx *fasthttp.RequestCtx) { s.writeJSON(ctx, s.opt().Generations()) }
 
-func (s *Server) traffic(ctx *fasthttp.RequestCtx, who *caller) { s.stream(ctx, who, s.opt.Traffic) }
+func (s *Server) traffic(ctx *fasthttp.RequestCtx, who *caller) { s.stream(ctx, who, s.opt().Traffic) }
 
 // generation answers with the files of a generation.
 func (s *Server) generation(ctx *fasthttp.RequestCtx) {
@@ -18,7 +18,7 @@ func (s *Server) generation(ctx *fasthttp.RequestCtx) {
 		problem(ctx, fasthttp.StatusBadRequest, "the name in the path is not percent-encoded as it must be")
 		return
 	}
-	files, err := s.opt.Generation(name)
+	files, err := s.opt().Generation(name)
 	if err != nil {
 		problem(ctx, fasthttp.StatusNotFound, err.Error())
 		return
@@ -28,7 +28,7 @@ func (s *Server) generation(ctx *fasthttp.RequestCtx) {
 
 // rollBack answers with the status after it.
 func (s *Server) rollBack(ctx *fasthttp.RequestCtx) {
-	if err := s.opt.RollBack(string(ctx.QueryArgs().Peek("to"))); err != nil {
+	if err := s.opt().RollBack(string(ctx.QueryArgs().Peek("to"))); err != nil {
 		problem(ctx, fasthttp.StatusConflict, err.Error())
 		return
 	}

@@ -46,10 +46,16 @@ func addressOf(ip netip.Addr) address {
 
 // counts holds how many connections there are, in all and by address.
 type counts struct {
-	max           int64 // 0: no bound
-	maxPerAddress int   // 0: no bound, and addresses are not counted
+	max           atomic.Int64 // 0: no bound
+	maxPerAddress atomic.Int64 // 0: no bound, and those who enter are not counted by address
 	total         atomic.Int64
 	parts         [64]part
+}
+
+// bound changes the bounds. Who has a place keeps it.
+func (c *counts) bound(all, perAddress int) {
+	c.max.Store(int64(all))
+	c.maxPerAddress.Store(int64(perAddress))
 }
 
 // part counts some of the addresses.
@@ -65,15 +71,16 @@ func (c *counts) part(a address) *part {
 // enter takes a place for a connection from ip. Without one it returns full or
 // addressFull.
 func (c *counts) enter(ip netip.Addr) (*Place, refusal) {
-	if n := c.total.Add(1); c.max > 0 && n > c.max {
+	if n, most := c.total.Add(1), c.max.Load(); most > 0 && n > most {
 		c.total.Add(-1)
 		return nil, full
 	}
 	a := noAddress
-	if c.maxPerAddress > 0 {
+	most := int(c.maxPerAddress.Load())
+	if most > 0 {
 		a = addressOf(ip)
 	}
-	if a != noAddress && !c.part(a).enter(a, c.maxPerAddress) {
+	if a != noAddress && !c.part(a).enter(a, most) {
 		c.total.Add(-1)
 		return nil, addressFull
 	}

@@ -27,7 +27,8 @@ func TestAddressOf(t *testing.T) {
 }
 
 func TestPlacesUnderContention(t *testing.T) {
-	c := &counts{max: 100, maxPerAddress: 5}
+	c := &counts{}
+	c.bound(100, 5)
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -53,7 +54,8 @@ func TestPlacesUnderContention(t *testing.T) {
 }
 
 func TestLeaveTwiceAtOnce(t *testing.T) {
-	c := &counts{maxPerAddress: 2}
+	c := &counts{}
+	c.bound(0, 2)
 	ip := netip.MustParseAddr("10.0.0.1")
 	one, _ := c.enter(ip)
 	two, _ := c.enter(ip)
@@ -78,7 +80,8 @@ func TestNoBounds(t *testing.T) {
 }
 
 func TestPeersWithoutAddressCountInAllOnly(t *testing.T) {
-	c := &counts{max: 2, maxPerAddress: 1}
+	c := &counts{}
+	c.bound(2, 1)
 	for range 2 {
 		if p, _ := c.enter(netip.Addr{}); p == nil {
 			t.Fatal("refused")
@@ -92,5 +95,40 @@ func TestPeersWithoutAddressCountInAllOnly(t *testing.T) {
 func TestPlaceIsSmall(t *testing.T) {
 	if n := unsafe.Sizeof(Place{}); n > 16 {
 		t.Errorf("a Place takes %d bytes", n)
+	}
+}
+
+func TestBoundsThatChangeCostNobodyAPlace(t *testing.T) {
+	c := &counts{}
+	ip := netip.MustParseAddr("10.0.0.1")
+	enter := func(want refusal) *Place {
+		t.Helper()
+		p, why := c.enter(ip)
+		if why != want {
+			t.Errorf("refused because of %s, want %s", why, want)
+		}
+		return p
+	}
+	uncounted := enter(0) // by address
+	c.bound(3, 1)
+	counted := enter(0)
+	enter(addressFull)
+	c.bound(2, 0)
+	enter(full)
+	uncounted.Leave()
+	third := enter(0)
+	c.bound(0, 1)
+	enter(addressFull) // counted is
+	counted.Leave()
+	last := enter(0)
+	last.Leave()
+	third.Leave()
+	if n := c.total.Load(); n != 0 {
+		t.Errorf("%d places are left", n)
+	}
+	for i := range c.parts {
+		if len(c.parts[i].open) != 0 {
+			t.Errorf("part %d keeps %v", i, c.parts[i].open)
+		}
 	}
 }

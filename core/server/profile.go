@@ -42,7 +42,7 @@ func (s *Server) profileScripts(ctx *fasthttp.RequestCtx) {
 	}
 	defer s.profiling.Store(false)
 	within, release := whileAsked(ctx, time.Duration(seconds)*time.Second)
-	report, err := s.opt.Profile(within, format)
+	report, err := s.opt().Profile(within, format)
 	release()
 	if err != nil {
 		problem(ctx, fasthttp.StatusServiceUnavailable, err.Error())

@@ -21,7 +21,7 @@ func (s *Server) servePublic(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	nameRequest(ctx)
-	if s.opt.PublicPublish && string(ctx.Path()) == publishPath {
+	if s.opt().PublicPublish && string(ctx.Path()) == publishPath {
 		s.publishPublic(ctx)
 	} else {
 		nothing(ctx)
@@ -58,8 +58,8 @@ func (s *Server) serveCommon(ctx *fasthttp.RequestCtx, admin bool) bool {
 	switch {
 	case path == "/metrics":
 		ctx.SetContentType("text/plain; version=0.0.4; charset=utf-8")
-		s.opt.Metrics(ctx, admin)
-	case path == "/readyz" && !s.opt.Ready():
+		s.opt().Metrics(ctx, admin)
+	case path == "/readyz" && !s.opt().Ready():
 		answer(ctx, fasthttp.StatusServiceUnavailable, "text/plain", []byte("not ready\n"))
 	default:
 		answer(ctx, fasthttp.StatusOK, "text/plain", []byte("ok\n"))
@@ -121,7 +121,7 @@ func (s *Server) answering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 		}
 		defer func() {
 			if p := recover(); p != nil {
-				s.opt.Log.Error("panic while answering a request", "path", string(ctx.Path()), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				s.opt().Log.Error("panic while answering a request", "path", string(ctx.Path()), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 				ctx.Response.Reset()
 				problem(ctx, fasthttp.StatusInternalServerError, "the gateway failed to answer; its log says more")
 			}

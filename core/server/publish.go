@@ -55,7 +55,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx, who *caller) {
 		fail(ctx, err)
 		return
 	}
-	if !s.opt.Ready() {
+	if !s.opt().Ready() {
 		fail(ctx, &Problem{Status: fasthttp.StatusServiceUnavailable, Code: "draining", RetryAfter: 5 * time.Second, Detail: "the gateway takes no messages at the moment"})
 		return
 	}
@@ -65,7 +65,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx, who *caller) {
 		fail(ctx, &Problem{Status: fasthttp.StatusServiceUnavailable, Code: "overloaded", RetryAfter: 1 * time.Second, Detail: "too much of what is published has no answer yet"})
 		return
 	}
-	status, outcome, err := s.opt.Publish(p)
+	status, outcome, err := s.opt().Publish(p)
 	if err != nil {
 		fail(ctx, err)
 		return
@@ -126,7 +126,7 @@ func (s *Server) room(admin bool) func(*fasthttp.RequestHeader) fasthttp.Request
 		}
 		who := &operator
 		if !admin {
-			if !s.opt.PublicPublish {
+			if !s.opt().PublicPublish {
 				return c
 			}
 			var err error
@@ -135,7 +135,7 @@ func (s *Server) room(admin bool) func(*fasthttp.RequestHeader) fasthttp.Request
 			}
 		}
 		if who.scopes.Has(apikey.Publish) {
-			c.MaxRequestBodySize = max(publishBytes, s.opt.MaxMessage+bodyRest)
+			c.MaxRequestBodySize = max(publishBytes, s.opt().MaxMessage+bodyRest)
 		}
 		return c
 	}

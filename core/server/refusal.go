@@ -43,7 +43,7 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, why refusal, status int, text 
 // refuseWith is refuse with more than a text: said is the answer.
 func (s *Server) refuseWith(ctx *fasthttp.RequestCtx, why refusal, status int, said map[string]string) {
 	s.refused[why].Add(1)
-	s.opt.Log.Debug("upgrade refused", "reason", why.String(), "remote", ctx.RemoteAddr().String(), "text", said["error"])
+	s.opt().Log.Debug("upgrade refused", "reason", why.String(), "remote", ctx.RemoteAddr().String(), "text", said["error"])
 	if status == fasthttp.StatusServiceUnavailable || status == fasthttp.StatusTooManyRequests {
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
 	}
@@ -64,7 +64,7 @@ const (
 // each reason, since clients that are turned away come back.
 func (s *Server) complain(why refusal, text string, args ...any) {
 	if missed, ok := s.complaint[why].pass(time.Now()); ok {
-		s.opt.Log.Warn(text, append(args, "reason", why.String(), "unlogged", missed)...)
+		s.opt().Log.Warn(text, append(args, "reason", why.String(), "unlogged", missed)...)
 	}
 }
 

@@ -91,9 +91,11 @@ type Options struct {
 	Metrics func(w io.Writer, admin bool)
 	// Status returns what GET /v1/status shows, encoded as JSON.
 	Status func() any
-	// Reload loads the scripts again, through the gate of this name if it is not "",
-	// and returns why they did not go live.
+	// Reload reads again what can change, the scripts through the gate of this name if
+	// it is not "", and returns what was rejected.
 	Reload func(gate string) error
+	// Settings returns what GET /v1/settings shows, encoded as JSON.
+	Settings func() any
 	// Message returns what is known of the messages with this id, of a client or
 	// of all if it is "", encoded as JSON. Only with data it may show previews of it.
 	Message func(id, client string, data bool) any
@@ -148,7 +150,7 @@ type Client struct {
 
 // Server serves any number of public and admin listeners. New makes one.
 type Server struct {
-	opt           Options
+	options       atomic.Pointer[Options] // as of now; what it points to is never written
 	public, admin *fasthttp.Server
 	api           fasthttp.RequestHandler // of the admin listeners
 	upgrader      websocket.FastHTTPUpgrader
@@ -177,21 +179,18 @@ type Server struct {
 
 // New makes a Server.
 func New(opt Options) *Server {
-	s := &Server{opt: opt, duplicate: duplicate}
+	s := &Server{duplicate: duplicate}
+	s.options.Store(&opt)
 	s.admitting, s.endAdmitting = context.WithCancel(context.Background())
-	s.counts.max, s.counts.maxPerAddress = int64(opt.MaxConnections), opt.MaxPerAddress
-	s.strangers.counts.max = maxHandshakes
-	if opt.MaxPerAddress > 0 {
-		s.strangers.counts.maxPerAddress = max(opt.MaxPerAddress, minPerAddress)
-	}
+	s.bound(&opt)
 	s.strangers.refused, s.strangers.log = &s.refused, opt.Log
-	s.strangers.trust = opt.Proxies.trust
+	s.strangers.trust = func(ip netip.Addr) bool { return s.opt().Proxies.trust(ip) }
 	if opt.Certificate != nil {
 		s.tls, s.strangers.mute = opt.Certificate.config(), true
 	}
 	s.upgrader = websocket.FastHTTPUpgrader{
 		CheckOrigin:       func(*fasthttp.RequestCtx) bool { return true }, // it is checked before
-		EnableCompression: opt.Deflate,
+		EnableCompression: true,                                            // whoever offers it: upgrade has a look before
 		Subprotocols:      []string{Reliable, Plain},
 		Error:             s.handshakeError,
 		// The library's connection is thrown away right after the handshake:
@@ -208,11 +207,11 @@ func (s *Server) http(handler fasthttp.RequestHandler, admin bool) *fasthttp.Ser
 	return &fasthttp.Server{
 		Handler:      s.answering(handler),
 		ErrorHandler: badRequest,
-		Logger:       quiet{s.opt.Log},
+		Logger:       quiet{s.opt().Log},
 		// Those who made way need a moment to end.
 		Concurrency:           2 * maxHandshakes,
 		ReadBufferSize:        headerBytes,
-		ReadTimeout:           s.opt.HandshakeTimeout,
+		ReadTimeout:           s.opt().HandshakeTimeout,
 		WriteTimeout:          answerTimeout,
 		IdleTimeout:           idleTimeout,
 		MaxIdleWorkerDuration: workerIdle,
@@ -235,7 +234,7 @@ func (s *Server) ServePublic(ln net.Listener) error {
 
 // wrap is what a connection of the public side becomes.
 func (s *Server) wrap(c net.Conn) net.Conn {
-	if s.opt.ProxyProtocol && s.opt.Proxies.trust(remote(c.RemoteAddr())) {
+	if opt := s.opt(); opt.ProxyProtocol && opt.Proxies.trust(remote(c.RemoteAddr())) {
 		c = behind(c)
 	}
 	if s.tls != nil {
@@ -262,7 +261,7 @@ func (s *Server) serve(h *fasthttp.Server, w *waiting, ln net.Listener, wrap fun
 	}
 	s.listeners = append(s.listeners, ln)
 	s.mu.Unlock()
-	if err := h.Serve(&listener{Listener: ln, waiting: w, handshakes: &s.handshakes, wrap: wrap, log: s.opt.Log}); err != nil {
+	if err := h.Serve(&listener{Listener: ln, waiting: w, handshakes: &s.handshakes, wrap: wrap, log: s.opt().Log}); err != nil {
 		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
 	}
 	return nil

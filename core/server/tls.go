@@ -19,7 +19,8 @@ type Certificate struct {
 	current   atomic.Pointer[tls.Certificate]
 
 	mu  sync.Mutex // guards what follows
-	sum [32]byte   // of what the files held at the last look
+	sum [32]byte   // of what the files held at the last look ...
+	bad error      // ... and what is wrong with that
 }
 
 // LoadCertificate reads a certificate chain, leaf first, and its key.
@@ -32,8 +33,8 @@ func LoadCertificate(cert, key string) (*Certificate, error) {
 }
 
 // Reload looks at the files. What they hold is used by the handshakes from now
-// on, if it is a certificate with its key; else an error says what is wrong, once
-// for each content, and the one before stays.
+// on, if it is a certificate with its key; else an error says what is wrong, and the
+// one before stays.
 func (c *Certificate) Reload() (changed bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,20 +48,26 @@ func (c *Certificate) Reload() (changed bool, err error) {
 	}
 	sum := sha256.Sum256(bytes.Join([][]byte{chain, key}, []byte{0}))
 	if sum == c.sum {
-		return false, nil
+		return false, c.bad
 	}
 	c.sum = sum
+	c.bad = c.use(chain, key)
+	return c.bad == nil, c.bad
+}
+
+// use makes the content of the files the current certificate.
+func (c *Certificate) use(chain, key []byte) error {
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
-		return false, fmt.Errorf("certificate %s with key %s: %w", c.cert, c.key, err)
+		return fmt.Errorf("certificate %s with key %s: %w", c.cert, c.key, err)
 	}
 	if pair.Leaf == nil { // so before Go 1.23
 		if pair.Leaf, err = x509.ParseCertificate(pair.Certificate[0]); err != nil {
-			return false, fmt.Errorf("certificate %s: %w", c.cert, err)
+			return fmt.Errorf("certificate %s: %w", c.cert, err)
 		}
 	}
 	c.current.Store(&pair)
-	return true, nil
+	return nil
 }
 
 // Until is when the certificate is over.

@@ -87,8 +87,8 @@ func TestTheCertificateThatItsFilesHoldIsUsed(t *testing.T) {
 	if changed, err := c.Reload(); changed || err == nil || !strings.Contains(err.Error(), key) {
 		t.Errorf("got %v, %v", changed, err)
 	}
-	if changed, err := c.Reload(); changed || err != nil {
-		t.Errorf("what is wrong is said again: %v, %v", changed, err)
+	if changed, err := c.Reload(); changed || err == nil {
+		t.Errorf("what is wrong is not said again: %v, %v", changed, err)
 	}
 	f("two.test")
 	if _, err := LoadCertificate(filepath.Join(dir, "none.pem"), key); err == nil {

@@ -28,7 +28,7 @@ func (s *Server) upgrade(ctx *fasthttp.RequestCtx) {
 		s.refuse(ctx, badClientID, fasthttp.StatusBadRequest, wrong)
 		return
 	}
-	if !s.opt.Ready() {
+	if !s.opt().Ready() {
 		s.refuse(ctx, draining, fasthttp.StatusServiceUnavailable, "the gateway takes no clients at the moment")
 		return
 	}
@@ -37,8 +37,8 @@ func (s *Server) upgrade(ctx *fasthttp.RequestCtx) {
 		s.refuse(ctx, badToken, fasthttp.StatusBadRequest, wrong)
 		return
 	}
-	client := Client{ID: id, Remote: s.opt.Proxies.client(ctx), FD: -1}
-	client.Deflate = s.opt.Deflate && leaveHonourable(&ctx.Request.Header)
+	client := Client{ID: id, Remote: s.opt().Proxies.client(ctx), FD: -1}
+	client.Deflate = leaveHonourable(&ctx.Request.Header, s.opt().Deflate)
 	place, why := s.counts.enter(client.Remote)
 	if place == nil {
 		s.refuseFull(ctx, why)
@@ -63,7 +63,7 @@ func (s *Server) refuseFull(ctx *fasthttp.RequestCtx, why refusal) {
 		s.refuse(ctx, why, fasthttp.StatusTooManyRequests, "there are too many connections from this address")
 		return
 	}
-	s.complain(full, "clients are refused: the limit of connections is reached", "limit", s.opt.MaxConnections)
+	s.complain(full, "clients are refused: the limit of connections is reached", "limit", s.opt().MaxConnections)
 	s.refuse(ctx, why, fasthttp.StatusServiceUnavailable, "the gateway is full")
 }
 
@@ -131,7 +131,7 @@ func clientID(query *fasthttp.Args) (id, wrong string) {
 func (s *Server) checkOrigin(ctx *fasthttp.RequestCtx) bool {
 	origins := ctx.Request.Header.PeekAll(fasthttp.HeaderOrigin)
 	for _, origin := range origins {
-		if !originAllowed(string(origin), string(ctx.Host()), s.opt.Origins) {
+		if !originAllowed(string(origin), string(ctx.Host()), s.opt().Origins) {
 			return false
 		}
 	}
@@ -172,11 +172,11 @@ func (s *Server) handOver(ws *websocket.Conn, c *conn, client Client) {
 	}
 	client.Early = early
 	client.Reliable = ws.Subprotocol() == Reliable
-	if s.opt.Transport == Goroutine || s.tls != nil {
+	if s.opt().Transport == Goroutine || s.tls != nil {
 		defer client.Place.Leave()
 		client.Conn = c.Conn
 		s.upgraded.Add(1)
-		s.opt.Pump(client)
+		s.opt().Pump(client)
 		return
 	}
 	if client.FD, err = s.duplicate(c.raw); err != nil {
@@ -184,7 +184,7 @@ func (s *Server) handOver(ws *websocket.Conn, c *conn, client Client) {
 		return
 	}
 	s.upgraded.Add(1)
-	s.opt.Attach(client)
+	s.opt().Attach(client)
 }
 
 // turnAway closes a connection that was upgraded already: code 1013 asks the

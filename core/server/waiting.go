@@ -92,7 +92,7 @@ func (w *waiting) makeWay(from address) bool {
 	w.refused[madeWay].Add(1)
 	if missed, ok := w.crowded.pass(time.Now()); ok {
 		w.log.Warn("connections are closed before their request is there: those that wait longest make way for others",
-			"remote", c.RemoteAddr().String(), "limit", w.counts.max, "reason", madeWay.String(), "unlogged", missed)
+			"remote", c.RemoteAddr().String(), "limit", w.counts.max.Load(), "reason", madeWay.String(), "unlogged", missed)
 	}
 	c.seat.Leave()
 	_ = c.raw.Close() // whoever reads from it ends
@@ -153,7 +153,7 @@ func (w *waiting) refuse(c net.Conn, why refusal) {
 	w.refused[why].Add(1)
 	if missed, ok := w.complaint.pass(time.Now()); ok {
 		w.log.Warn("connections are refused: too many have not sent their handshake", "remote", c.RemoteAddr().String(),
-			"limit", w.counts.max, "limit per address", w.counts.maxPerAddress, "reason", why.String(), "unlogged", missed)
+			"limit", w.counts.max.Load(), "limit per address", w.counts.maxPerAddress.Load(), "reason", why.String(), "unlogged", missed)
 	}
 	text := answerFull
 	if why == addressFull {

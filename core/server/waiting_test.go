@@ -45,8 +45,10 @@ type crowd struct {
 	t *testing.T
 }
 
-func newCrowd(t *testing.T, max int64) crowd {
-	return crowd{&waiting{counts: counts{max: max}, refused: new([refusals]atomic.Uint64), log: slog.New(slog.DiscardHandler)}, t}
+func newCrowd(t *testing.T, all int) crowd {
+	w := &waiting{refused: new([refusals]atomic.Uint64), log: slog.New(slog.DiscardHandler)}
+	w.counts.bound(all, 0)
+	return crowd{w, t}
 }
 
 // from is a connection from an address; ends closes when the gateway closes it,

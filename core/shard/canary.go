@@ -44,6 +44,7 @@ func (s *Shard) setProgram(p *core.Program) {
 	if s.pulse != nil {
 		s.pulse.goesLive(p)
 	}
+	s.setBudget(p)
 	s.sampleNew()
 	s.releasePrograms()
 }
@@ -54,6 +55,9 @@ func (s *Shard) setCanary(y canary) {
 		s.retiring = append(s.retiring, s.canary.program)
 	}
 	s.canary = y
+	if y.program != nil {
+		s.setBudget(y.program)
+	}
 	s.sampleNew()
 	s.releasePrograms()
 }

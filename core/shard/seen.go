@@ -84,6 +84,10 @@ func newSeen(max int, age uint32 /* seconds */) *seen {
 	return &seen{max: min(max, seenMost), age: age}
 }
 
+// setBounds changes what newSeen was given. What is too much or too old then goes
+// little by little.
+func (t *seen) setBounds(max int, age uint32) { t.max, t.age = min(max, seenMost), age }
+
 // len returns how many messages are remembered, with those that are too old and
 // not yet dropped.
 func (t *seen) len() int { return t.live }
@@ -117,12 +121,11 @@ func (t *seen) add(h seenKey, seq uint32, now uint32) {
 		return
 	}
 	t.dropOld(now, seenPerAdd)
-	if t.used == len(t.ring) {
-		if t.used < t.max {
-			t.resize(min(t.max, max(seenLeast, 2*t.used)))
-		} else {
-			t.dropFirst()
-		}
+	switch {
+	case t.used >= t.max:
+		t.dropFirst()
+	case t.used == len(t.ring):
+		t.resize(min(t.max, max(seenLeast, 2*t.used)))
 	}
 	place := t.first + t.used
 	if place >= len(t.ring) {
@@ -173,14 +176,16 @@ func (t *seen) expire(now uint32) {
 	switch {
 	case t.live == 0:
 		t.ring, t.index, t.first, t.used = nil, nil, 0, 0
+	case len(t.ring) > t.max && t.used <= t.max:
+		t.resize(t.max)
 	case len(t.ring) > seenLeast && t.used < len(t.ring)/8:
 		t.resize(max(seenLeast, 2*t.used))
 	}
 }
 
-// dropOld drops up to n entries that are too old.
+// dropOld drops up to n entries that are too old, or too many.
 func (t *seen) dropOld(now uint32, n int) {
-	for ; n > 0 && t.used > 0 && t.tooOld(&t.ring[t.first], now); n-- {
+	for ; n > 0 && t.used > 0 && (t.used > t.max || t.tooOld(&t.ring[t.first], now)); n-- {
 		t.dropFirst()
 	}
 }

@@ -396,3 +396,45 @@ func BenchmarkSeenFindARepeat(b *testing.B) {
 		}
 	}
 }
+
+func TestANarrowerWindowForgetsTheOldestLittleByLittle(t *testing.T) {
+	s := newSeen(100_000, 60)
+	for n := range 50_000 {
+		s.add(numbered(n), uint32(n), 1)
+	}
+	s.setBounds(1000, 60)
+	before := s.len()
+	s.add(numbered(50_000), 50_000, 1)
+	if gone := before + 1 - s.len(); gone > seenPerAdd+1 {
+		t.Errorf("an add drops %d", gone)
+	}
+	for range 50_000/seenPerRun + 2 {
+		before := s.len()
+		s.expire(1)
+		if gone := before - s.len(); gone > seenPerRun {
+			t.Errorf("a run drops %d", gone)
+		}
+	}
+	checkSeen(t, s)
+	if s.len() != 1000 || len(s.ring) != 1000 {
+		t.Errorf("%d are remembered, in %d places", s.len(), len(s.ring))
+	}
+	for n := range 3000 {
+		s.add(numbered(60_000+n), 1, 1)
+	}
+	checkSeen(t, s)
+	if s.len() != 1000 {
+		t.Errorf("%d are remembered after more came", s.len())
+	}
+	s.setBounds(2000, 5)
+	for n := range 1500 {
+		s.add(numbered(70_000+n), 1, 2)
+	}
+	checkSeen(t, s)
+	if s.len() != 2000 {
+		t.Errorf("%d are remembered in a wider window", s.len())
+	}
+	if _, ok := s.find(numbered(71_499), 8); ok {
+		t.Error("what is too old by the new age is remembered")
+	}
+}

@@ -43,6 +43,8 @@ type Options struct {
 	TraceBytes int // of a shard for traces
 	TraceData  int // bytes of the data that a trace shows
 
+	Budget int // Lua instructions of a call; 0 leaves what the programs were made with
+
 	RecordBytes int // that a shard keeps of what clients have sent
 
 	// Renew looks at a token that a connected client has brought, as core.Renewer
@@ -221,10 +223,6 @@ func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *c
 		parser:     wire.NewParser(),
 		msg:        &core.Message{},
 		parts:      make([][]core.Target, opt.Shards),
-		pingTicks:  ticks(opt.PingEvery),
-		idleTicks:  ticks(opt.IdleTimeout),
-		stallTicks: ticks(opt.StallTimeout),
-		ackTicks:   ticks(opt.AckTimeout),
 		pastStages: map[string]core.Tally{},
 
 		boxes:   map[string]*mailbox{},
@@ -240,6 +238,7 @@ func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *c
 		random:  rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		filling: &commit{number: 1}, spare: &commit{},
 	}
+	s.setTicks()
 	s.tracer = newTracer(&s.opt, s.random)
 	s.untraced = s.tracer.interval()
 	s.tracer.passing = s.untraced

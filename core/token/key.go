@@ -109,6 +109,9 @@ func Parse(text []byte) (Keys, error) {
 // Start does nothing: keys that do not change are a Source.
 func (Keys) Start(context.Context) error { return nil }
 
+// Reload does nothing, too.
+func (Keys) Reload() {}
+
 // Stop does nothing.
 func (Keys) Stop() {}
 

@@ -16,6 +16,9 @@ type stage struct {
 	required bool
 }
 
+// Refresh has the key file or the key set looked at.
+func (s *stage) Refresh() { s.Keys.Reload() }
+
 // Handle lets all messages pass: clients are looked at when they come.
 func (s *stage) Handle(*core.Message) (core.Verdict, error) { return core.Next, nil }
 

@@ -78,3 +78,24 @@ func TestAKeyFileThatCannotBeUsedKeepsTheStageFromStarting(t *testing.T) {
 	f("secret.txt", secret, "no key fits RS256: there is a secret")
 	f(".", "", "not a regular file")
 }
+
+func TestARefreshLooksAtTheKeyFileAtOnce(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "key.pem")
+	one, two := publicPEM(t, "RSA"), publicPEM(t, "RSA2")
+	byTwo := sign(t, "RS256", "", "RSA2", good(nil))
+	synctest.Test(t, func(t *testing.T) {
+		if err := os.WriteFile(name, []byte(one), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := opened(t, map[string]any{"key_file": name, "algorithms": []any{"RS256"}}, nil)
+		if err := os.WriteFile(name, []byte(two), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.Refresh()
+		s.Refresh()
+		synctest.Wait() // no time passes
+		if got, _ := ask(t, s, "alice", byTwo); got != "ok" {
+			t.Errorf("a token by the new key: %s", got)
+		}
+	})
+}

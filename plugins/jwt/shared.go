@@ -72,6 +72,13 @@ func (s *shared) Stop() {
 	}
 }
 
+// Reload has the set fetched soon, unless it was a moment ago.
+func (s *shared) Reload() {
+	if s.set != nil {
+		s.set.Reload()
+	}
+}
+
 // Find returns the keys with this kid.
 func (s *shared) Find(ctx context.Context, id, algorithm string) ([]any, error) {
 	if s.set == nil {
