@@ -14,8 +14,12 @@ const (
 )
 
 // trimLook is how often that is looked at; a wave is over when hardly anybody
-// came or went in between.
-const trimLook = 250 * time.Millisecond
+// came or went in trimLooks of them: by then the shards have let go of their large
+// buffers.
+const (
+	trimLook  = 250 * time.Millisecond
+	trimLooks = 6
+)
 
 // trim gives the memory that a wave of handshakes, farewells or messages left behind back
 // to the system when the wave is over. A message leaves next to no garbage, so
@@ -24,6 +28,7 @@ func (g *Gateway) trim(ctx context.Context) {
 	tick := time.NewTicker(trimLook)
 	defer tick.Stop()
 	var trimmed, last uint64
+	calm := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -35,7 +40,10 @@ func (g *Gateway) trim(ctx context.Context) {
 		if g.journal != nil {
 			now += g.journal.Stats().Records / trimRecords
 		}
-		if quiet := now-last < trimAfter/50; quiet && now-trimmed >= trimAfter {
+		if calm++; now-last >= trimAfter/50 {
+			calm = 0
+		}
+		if calm >= trimLooks && now-trimmed >= trimAfter {
 			debug.FreeOSMemory()
 			trimmed = now
 		}

@@ -146,10 +146,11 @@ const (
 	// peerBytes bounds what waits for a peer; past it this shard stops reading
 	// its sockets until the peer has caught up.
 	peerBytes = 4 << 20
-	// keepBlanks is how many used batches are kept for the next ones, fewBlanks how
-	// many for longer: in each tick one of the others goes.
+	// keepBlanks is how many used batches are kept for the next ones. Those that a
+	// tick has not needed go with it, but fewBlanks, which keep small buffers.
 	keepBlanks = 64
 	fewBlanks  = 4
+	smallBlank = 32 << 10
 )
 
 // to returns the open batch for shard i.
@@ -173,6 +174,7 @@ func (s *Shard) blank() *parcel {
 	if p := s.blanks; p != nil {
 		s.blanks, p.next = p.next, nil
 		s.blankCount--
+		s.leastBlanks = min(s.leastBlanks, s.blankCount)
 		return p
 	}
 	return &parcel{kind: parcelBatch, from: s}
@@ -196,12 +198,20 @@ func (s *Shard) collect() {
 	}
 }
 
-// thinBlanks gives back what a wave of batches has left, bit by bit.
+// thinBlanks gives back what no batch has needed since the last tick.
 func (s *Shard) thinBlanks() {
-	if s.blankCount > fewBlanks {
+	s.collect()
+	idle := s.leastBlanks == s.blankCount
+	for ; s.leastBlanks > 0 && s.blankCount > fewBlanks; s.leastBlanks-- {
 		s.blanks = s.blanks.next
 		s.blankCount--
 	}
+	for p := s.blanks; idle && p != nil; p = p.next {
+		if cap(p.buf) > smallBlank {
+			p.buf = nil
+		}
+	}
+	s.leastBlanks = s.blankCount
 }
 
 func (s *Shard) ship(p *peer) {

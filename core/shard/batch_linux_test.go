@@ -128,3 +128,41 @@ func TestFanOutsFromAnotherShardAreSpreadOverTurns(t *testing.T) {
 		t.Fatalf("%d batches are left", len(to.batches))
 	}
 }
+
+// Batches that a wave has left go when a tick has not needed them; few stay, with
+// small buffers.
+func TestBatchesThatNothingNeedsGo(t *testing.T) {
+	x := byHand(t, options(), &hooks{})
+	s := x.shards[0]
+	use := func(n int) { // as many at the same time
+		var all []*parcel
+		for range n {
+			p := s.blank()
+			p.peer, p.buf = 1, make([]byte, 2*smallBlank)
+			s.peers[1].inFlight += len(p.buf)
+			all = append(all, p)
+		}
+		for _, p := range all {
+			s.returned.push(p)
+		}
+	}
+	f := func(count, large int) {
+		t.Helper()
+		s.thinBlanks()
+		size := 0
+		for p := s.blanks; p != nil; p = p.next {
+			size += cap(p.buf)
+		}
+		if s.blankCount != count || size != large*2*smallBlank {
+			t.Errorf("%d batches of %d bytes are left, want %d, and %d large ones", s.blankCount, size, count, large)
+		}
+	}
+	use(keepBlanks)
+	f(keepBlanks, keepBlanks) // they have just come back
+	use(10)
+	f(10, 10)
+	f(fewBlanks, 0)
+	use(2)
+	f(fewBlanks, 2) // they may be needed again
+	f(fewBlanks, 0)
+}

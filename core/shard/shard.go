@@ -130,11 +130,12 @@ type Shard struct {
 	relief                 relief
 	safe                   stored // how well what the log has is kept, as of the last commit
 
-	peers      []peer
-	returned   stack     // batches that peers have unpacked
-	blanks     *parcel   // those taken back ...
-	batches    []*parcel // from peers, not yet unpacked; oldest first
-	blankCount int       // ... and how many
+	peers       []peer
+	returned    stack     // batches that peers have unpacked
+	blanks      *parcel   // those taken back ...
+	blankCount  int       // ... how many ...
+	leastBlanks int       // ... and the fewest of them since the last tick
+	batches     []*parcel // from peers, not yet unpacked; oldest first
 
 	// The turn.
 	turn        uint32
