@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
+	"github.com/stratix-gateway/stratix/core/gateway"
 	corejournal "github.com/stratix-gateway/stratix/core/journal"
 	"github.com/stratix-gateway/stratix/core/record"
 )
@@ -18,8 +20,9 @@ type logVerifyCmd struct {
 // Help is shown by stratix log verify --help.
 func (logVerifyCmd) Help() string {
 	return `Reads every record of the log and checks it. If all is well it prints one line and exits with 0. Else it names each
-damage, the records around it, and what to do, and exits with 1. A write at the very end that was cut short is named
-and is no damage: a start of the gateway cuts it off.
+damage, the records around it, and what to do, and exits with 1. Damage that a start of the gateway has copied to the
+folder quarantine is named, and is no reason for 1: all is done about it. A write at the very end that was cut short is
+named and is no damage: a start of the gateway cuts it off.
 
 Examples:
   stratix log verify
@@ -42,6 +45,11 @@ func (c *logVerifyCmd) Run() error {
 		})
 		found = again
 	}
+	for i := range found.flaws {
+		if f := &found.flaws[i]; !f.unknown {
+			f.copy, f.aside = corejournal.SetAside(gateway.LogDir(c.Data), corejournal.OS(), &f.damage)
+		}
+	}
 	list, err := c.segments()
 	if err != nil {
 		return err
@@ -51,7 +59,7 @@ func (c *logVerifyCmd) Run() error {
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	if n := len(found.flaws); n > 0 {
+	if n := found.open(); n > 0 {
 		return fmt.Errorf("the log is damaged in %d place(s); %d records in %d segments are intact", n, found.report.Records-found.unknown, found.report.Segments)
 	}
 	return nil
@@ -70,10 +78,22 @@ type flaw struct {
 	damage        corejournal.Damage
 	unknown       bool   // the bytes are intact, but they are no record
 	before, after string // the last good record, and the next; "" for none
+	copy          string // the file in the folder quarantine; "" for none
+	aside         bool   // it holds these bytes
 }
 
 func (f flaw) same(g flaw) bool {
 	return f.damage.File == g.damage.File && f.damage.Offset == g.damage.Offset && f.damage.Length == g.damage.Length
+}
+
+// open is how many places are damaged that no start of the gateway has met.
+func (found *findings) open() (n int) {
+	for _, f := range found.flaws {
+		if !f.aside {
+			n++
+		}
+	}
+	return n
 }
 
 // read reads the log.
@@ -170,9 +190,14 @@ func (found *findings) print(out io.Writer, needed uint32) {
 		fmt.Fprintf(out, "torn: %s: offset %d: %s of %d bytes; this is no damage: a running gateway completes it, else the next start cuts it off\n",
 			d.File, d.Offset, d.Reason, d.Length)
 	}
-	if len(found.flaws) == 0 {
-		fmt.Fprintf(out, "ok: %d records in %d segments, %d bytes\n", found.report.Records, found.report.Segments, found.bytes())
+	if found.open() > 0 {
+		return
 	}
+	fmt.Fprintf(out, "ok: %d records in %d segments, %d bytes", found.report.Records, found.report.Segments, found.bytes())
+	if n := len(found.flaws); n > 0 {
+		fmt.Fprintf(out, "; %d damaged place(s), in quarantine", n)
+	}
+	fmt.Fprintln(out)
 }
 
 // bytes is how many there are, as stratix log list says it.
@@ -201,10 +226,14 @@ func (f *flaw) advice(needed uint32) string {
 	switch d := &f.damage; {
 	case f.unknown:
 		return "a newer version of stratix may have written it: start that one on the folder; this one leaves the record out"
+	case f.aside:
+		return fmt.Sprintf("already in quarantine/%s; nothing more to do", filepath.Base(f.copy))
 	case d.Segment < needed:
 		return "nothing; no message in it waits, and it is deleted when its retention is over. Look after the disk"
 	case d.Length == 0:
 		return "put the file back if there is a copy; else restart the gateway: it tells the recipients which messages are lost (cause damaged)"
+	case f.copy != "":
+		return fmt.Sprintf("the copy in %s is of other bytes: move it away and restart the gateway, which copies them anew. Look after the disk", f.copy)
 	default:
 		return "restart the gateway: it copies these bytes to the folder quarantine beside the file, reads on behind them, " +
 			"and tells the recipients which messages are lost (cause damaged). Look after the disk"

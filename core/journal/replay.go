@@ -1,10 +1,7 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"time"
 )
 
@@ -72,54 +69,6 @@ func (j *Journal) found(d *Damage, torn bool) {
 		return
 	}
 	j.log.Error("the log is damaged", append(attrs, "quarantine", d.Quarantine)...)
-}
-
-// quarantine copies a damaged range to a file of its own, once.
-func (j *Journal) quarantine(d *Damage) error {
-	if d.Length == 0 {
-		return nil
-	}
-	name := filepath.Join(j.dir, "quarantine", fmt.Sprintf("%08d-%d.bad", d.Segment, d.Offset))
-	from, err := j.fs.Open(d.File)
-	if err != nil {
-		return err
-	}
-	defer from.Close()
-	to, err := j.fs.Create(name)
-	if errors.Is(err, fs.ErrExist) {
-		d.Quarantine = name
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	err = copyRange(to, from, d.Offset, d.Length)
-	if err == nil {
-		err = to.Datasync()
-	}
-	if e := to.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		_ = j.fs.Remove(name)
-		return err
-	}
-	d.Quarantine = name
-	return j.fs.SyncDir(filepath.Dir(name))
-}
-
-// copyRange copies a range of a file to the beginning of another. What cannot be
-// read is copied as zeros.
-func copyRange(to, from File, off, length int64) error {
-	w := newWindow(from, off+length)
-	for at := off; at < off+length; {
-		part := w.at(at, int(min(chunk, off+length-at)))
-		if _, err := to.WriteAt(part, at-off); err != nil {
-			return err
-		}
-		at += int64(len(part))
-	}
-	return nil
 }
 
 // cut gives back what is in the file of the last segment behind its end: room
