@@ -77,5 +77,5 @@ func (d *Denial) Error() string { return d.Code + ": " + d.Text }
 
 // Passing reports whether the same may be allowed a little later.
 func (d *Denial) Passing() bool {
-	return d.Status >= http.StatusInternalServerError || d.Status == http.StatusTooManyRequests
+	return d.RetryAfter > 0 || d.Status >= http.StatusInternalServerError || d.Status == http.StatusTooManyRequests
 }

@@ -106,6 +106,18 @@ func TestASaveDecidesWhoComesIn(t *testing.T) {
 	}
 }
 
+func TestAGatewayStartsWhileTheIssuerIsAway(t *testing.T) {
+	r := runGateway(t, map[string]string{"main.lua": strings.Replace(jwtScript(`jwks = "http://127.0.0.1:1/keys"`), "HS256", "RS256", 1)}, nil)
+	ann := bearer(t, jwtSecret, "ann", "admin")
+	ann = "&token=" + strings.Replace(ann[7:], ann[7:strings.Index(ann, ".")], "eyJhbGciOiJSUzI1NiJ9", 1) // {"alg":"RS256"}
+	r.admits("ann"+ann, "503 Service Unavailable: {\"code\":\"unavailable\"")
+	r.admits("ann", "401")
+	if log := r.log.String(); !strings.Contains(log, `level=ERROR msg="THE KEY SET CANNOT BE FETCHED: the gateway starts without it`) ||
+		!strings.Contains(log, "jwks=http://127.0.0.1:1/keys") {
+		t.Error("the log does not say that the keys are missing")
+	}
+}
+
 func TestASaveIsTriedOnWhatClientsSentWithTheirClaims(t *testing.T) {
 	script := jwtScript(`key = "` + jwtSecret + `"`)
 	r := runGateway(t, map[string]string{"main.lua": script}, func(c *serveCmd) {

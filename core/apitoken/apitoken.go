@@ -93,7 +93,7 @@ func New(s Settings, log *slog.Logger) (*Tokens, error) {
 type remote struct{ *token.Remote }
 
 func (r *remote) Start(context.Context) error {
-	r.StartEmpty()
+	r.StartEmpty(0)
 	return nil
 }
 

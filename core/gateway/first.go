@@ -67,7 +67,7 @@ func (g *Gateway) firstGeneration() (*core.Generation, error) {
 func (g *Gateway) firstOf(p *passage, snap reload.Snapshot, gate Gate) (*core.Generation, error) {
 	gen, err := g.examine(p, snap, gate, nil, reload.Snapshot{})
 	if err == nil {
-		err = g.startStep(context.Background(), p, gen)
+		err = g.startStep(core.ForFirst(context.Background()), p, gen)
 	}
 	return gen, err
 }

@@ -76,9 +76,10 @@ func (r *Remote) Start(ctx context.Context) error {
 	return nil
 }
 
-// StartEmpty is Start without waiting for the set: until it is there, no token can
-// be checked.
-func (r *Remote) StartEmpty() { r.follow(0) }
+// StartEmpty is Start without waiting for the set, which is fetched in so long for
+// the first time, also after a Start that failed. Until it is there, no token can be
+// checked.
+func (r *Remote) StartEmpty(in time.Duration) { r.follow(in) }
 
 func (r *Remote) follow(age time.Duration) {
 	life, cancel := context.WithCancel(context.Background())
@@ -172,7 +173,7 @@ func (r *Remote) Find(ctx context.Context, id, algorithm string) ([]any, error) 
 	}
 	wait, later := r.ask()
 	if wait == nil {
-		return nil, r.unsure(later)
+		return nil, r.early(later)
 	}
 	timer := time.NewTimer(askWait)
 	defer timer.Stop()
@@ -201,6 +202,23 @@ func (r *Remote) unsure(later time.Duration) error {
 		d.Code, d.Text = "unavailable", "the gateway has not got the issuer's keys yet, and can check no token"
 	}
 	return d
+}
+
+// early is the answer to a token whose key is not in a set that may not be asked for
+// again yet. If that was fetched, the answer is no, as of a moment ago: but the issuer
+// may have begun with a new key since, and while strangers name keys that there are
+// not, a client with that one comes too early each time. So the no has a Retry-After.
+// A client that does not see it and gives up after some refusals has to try for longer
+// than askAgain: the set that it meets then was fetched after its first try.
+func (r *Remote) early(later time.Duration) error {
+	if r.failing.Load() || len(r.Keys()) == 0 {
+		return r.unsure(later)
+	}
+	return &core.Denial{
+		Status: http.StatusUnauthorized, Code: "unknown_key",
+		Text:       "the token is signed with a key that was not in the issuer's key set a moment ago; if the key is a new one, try again a little later",
+		RetryAfter: max(later, time.Second),
+	}
 }
 
 // ask has the set fetched, and returns what is closed when that is done; nil while

@@ -150,6 +150,8 @@ func TestAnUnknownKidIsAskedForOnce(t *testing.T) {
 			switch {
 			case errors.As(err, &d) && d.RetryAfter > 0 && d.Status == 503:
 				return "later"
+			case errors.As(err, &d) && d.RetryAfter > 0 && d.Status == 401 && d.Code == "unknown_key" && d.Passing():
+				return "not a moment ago"
 			case err != nil:
 				return err.Error()
 			case found == nil:
@@ -163,7 +165,7 @@ func TestAnUnknownKidIsAskedForOnce(t *testing.T) {
 				t.Errorf("%s: %s after %d fetches, want %s after %d", id, got, s.count(), want, fetches)
 			}
 		}
-		want("b", "later", 1) // it was fetched this very moment
+		want("b", "not a moment ago", 1) // it was fetched this very moment
 		time.Sleep(askAgain)
 		s.change(func() { s.set, s.takes = named("a", "b"), time.Second })
 		var all sync.WaitGroup
@@ -176,13 +178,21 @@ func TestAnUnknownKidIsAskedForOnce(t *testing.T) {
 		}
 		all.Wait()
 		want("b", "found", 2)
-		want("c", "later", 2)
+		want("c", "not a moment ago", 2)
 		time.Sleep(askAgain)
 		want("c", "unknown", 3)
+		want("c", "not a moment ago", 3)
 		time.Sleep(askAgain)
 		s.change(func() { s.takes = time.Minute })
 		want("c", "later", 4) // it has waited three seconds
 		want("a", "found", 4)
+		s.change(func() { s.takes, s.err = 0, errors.New("away") })
+		time.Sleep(2 * time.Minute)
+		for range 2 { // the second time it was asked a moment ago, and did not answer
+			if got := code("c"); got != "later" {
+				t.Errorf("while the issuer is away: %s", got)
+			}
+		}
 	})
 }
 
@@ -210,7 +220,7 @@ func TestASetThatIsNotThereYetIsAskedForAgainAndAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{err: errors.New("away"), age: time.Hour}
 		r := newRemote("https://issuer.example.com/", slog.New(slog.DiscardHandler), s.get)
-		r.StartEmpty()
+		r.StartEmpty(0)
 		defer r.Stop()
 		f := func(id, want string) {
 			t.Helper()

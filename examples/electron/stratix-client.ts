@@ -130,7 +130,7 @@ export type ClientErrorCode =
   | 'refused'
   /**
    * The token was refused (4401, or 401 or 403 where that is seen: the package `ws`), and there is no provider of another
-   * one; or two of its tokens in a row were refused.
+   * one; or three of its tokens in a row were refused, the third after the longest pause.
    */
   | 'unauthorized'
   /** The token provider failed; `cause` has its error. */
@@ -163,16 +163,15 @@ export class StratixError extends Error {
   /** The WebSocket close code, if there is one. */
   closeCode?: number | undefined;
 
-  constructor(code: ClientErrorCode | (string & {}), text: string, more: Partial<StratixError> = {}) {
-    super(text, more.cause === undefined ? undefined : { cause: more.cause });
+  constructor(code: ClientErrorCode | (string & {}), text: string, { cause, ...more }: Partial<StratixError> = {}) {
+    super(text, cause === undefined ? undefined : { cause });
     this.code = code;
-    const { messageId, sent, kept, closeCode } = more;
-    Object.assign(this, { messageId, sent, kept, closeCode });
+    Object.assign(this, more);
   }
 
   /** Sending it again later may work; with the same messageId, where the gateway may have it. */
   get retryable(): boolean {
-    return /^(overflow|storage_f\w+|timeout|outbox_full)$/.test(this.code);
+    return /^(overflow|storage_f.+|timeout|outbox_full)$/.test(this.code);
   }
 }
 
@@ -234,8 +233,11 @@ export interface ClientOptions {
    * that failed, since a browser hides why. The connection waits for it.
    */
   token?: string | (() => string | Promise<string>);
-  /** Where the token goes: `?token=`, which is all that a browser can do, or an `Authorization` header (`ws`, Node). `query` without it. */
-  tokenIn?: 'query' | 'header';
+  /**
+   * Where the token goes: an `Authorization` header (`ws`, Node), or `?token=`. Without it, it is offered as the subprotocol
+   * `bearer.TOKEN`, which a page can do too, and which no log of URLs shows.
+   */
+  tokenIn?: 'header' | 'query';
   /** The constructor of sockets; without it the global one. In Node 20: `import { WebSocket } from 'ws'`. */
   WebSocket?: new (url: string, protocols: string[], options?: any) => SocketLike;
   /** Where what is not answered outlives this object. Without it, in memory. */
@@ -621,14 +623,18 @@ export class StratixClient<In = unknown, Out = In> {
       await this.#load();
       const token = await this.token();
       if (!current()) return;
-      const inUrl = token && tokenIn !== 'header' ? `&token=${encodeURIComponent(token)}` : '';
-      const url = `${gatewayUrl}${gatewayUrl.includes('?') ? '&' : '?'}clientId=${encodeURIComponent(this.clientId)}${inUrl}`;
-      ws = token && tokenIn === 'header'
-        ? new Socket(url, ['stratix.v1'], { headers: { Authorization: `Bearer ${token}` } })
-        : new Socket(url, ['stratix.v1']);
+      let url = `${gatewayUrl}${gatewayUrl.includes('?') ? '&' : '?'}clientId=${encodeURIComponent(this.clientId)}`;
+      let options;
+      const protocols = ['stratix.v1'];
+      if (token) {
+        if (tokenIn === 'query') url += `&token=${encodeURIComponent(token)}`;
+        else if (tokenIn) options = { headers: { Authorization: `Bearer ${token}` } };
+        else protocols.push(`bearer.${token}`);
+      }
+      ws = new Socket(url, protocols, options);
     } catch (cause) {
       if (!current()) return;
-      if (!(cause instanceof StratixError)) this.#end(new StratixError('bad_option', 'no socket could be made', { cause }));
+      if (!(cause instanceof StratixError)) this.#end(new StratixError('bad_option', 'no socket', { cause }));
       else if (cause.code === 'store') this.#end(cause);
       else this.#lost(0, '', cause);
       return;
@@ -652,7 +658,8 @@ export class StratixClient<In = unknown, Out = In> {
     // `ws` tells the status of a refused upgrade. A browser hides it: it may have been the token.
     const refused = closeCode === 4401 || /: 40[13]$/.test(reason);
     if (refused || this.#state === 'connecting') this.#token = this.#tokenValue = undefined;
-    if (refused && (typeof token !== 'function' || this.#refusals++)) return end('unauthorized');
+    // Its issuer's key may be a new one, which the gateway asks for every ten seconds: the third token has the last word.
+    if (refused && (typeof token !== 'function' || ++this.#refusals > 2)) return end('unauthorized');
     error ??= new StratixError('connection', reason || `closed with ${closeCode}`, { closeCode });
     this.#drop();
     if (closeCode === 1009) {
@@ -664,7 +671,7 @@ export class StratixClient<In = unknown, Out = In> {
     if (this.#since && Date.now() - this.#since >= stable) this.#failures = 0;
     this.#since = 0;
     const retryIn = Math.round(this.#retryAfter
-      ?? (online() && closeCode !== 4003 ? Math.random() * Math.min(cap, base * 2 ** this.#failures++) : cap));
+      ?? (online() && closeCode !== 4003 && this.#refusals < 2 ? Math.random() * Math.min(cap, base * 2 ** this.#failures++) : cap));
     this.#retryAfter = undefined;
     this.#retry = setTimeout(() => void this.#connect(), retryIn);
     this.#set('waiting', { error, retryIn });
@@ -846,7 +853,7 @@ export class StratixClient<In = unknown, Out = In> {
     this.#bytes += job.bytes;
     if (job.stored) return this.#pump();
     const { id, n, at, frame, ttl } = job;
-    this.#write({ put: ttl ? { id, n, at, frame, ttl } : { id, n, at, frame } }).then(() => {
+    this.#write({ put: { id, n, at, frame, ...ttl && { ttl } } }).then(() => {
       job.stored = true;
       this.#pump();
     }, (error) => this.#fail(job, error.code, error.message, error));
@@ -1002,7 +1009,7 @@ export class StratixClient<In = unknown, Out = In> {
     this.#unacked = 0;
     this.#keepPosition();
     const { upto: seq, also } = this.#inbox;
-    if (this.#live) this.#say(also.length ? { type: 1, seq, also } : { type: 1, seq });
+    if (this.#live) this.#say({ type: 1, seq, also: also.length ? also : undefined });
   }
 
   #position(): Position | undefined {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -73,6 +74,63 @@ func TestAKeySetIsFetchedAndShared(t *testing.T) {
 	if n := i.fetches.Load(); n != 1 {
 		t.Errorf("it was fetched %d times", n)
 	}
+}
+
+func TestAGatewayBeginsWithoutAKeySetAndLetsNobodyInBeforeItIsThere(t *testing.T) {
+	i := serve(t, jwkSet(t, map[string]string{"a": "RSA"}))
+	answer := i.Config.Handler
+	var away atomic.Bool
+	i.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if away.Load() {
+			http.Error(w, "later", http.StatusBadGateway)
+			return
+		}
+		answer.ServeHTTP(w, r)
+	})
+	away.Store(true)
+	env := coretest.Env(t, nil)
+	begin := func() *stage {
+		t.Helper()
+		s, err := open(core.Config{Values: map[string]any{"jwks": i.URL, "algorithms": []any{"RS256"}}}, env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.(*stage)
+	}
+	first := begin()
+	if err := first.Start(core.ForFirst(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Stop(t.Context()) }()
+	alice := &core.Handshake{ClientID: "alice", Token: sign(t, "RS256", "a", "RSA", good(nil)), Now: noon}
+	for _, token := range []string{alice.Token, sign(t, "RS256", "", "RSA", good(nil)), sign(t, "RS256", "b", "RSA2", good(nil))} {
+		var g core.Grant
+		var d *core.Denial
+		err := first.Admit(t.Context(), &core.Handshake{ClientID: "alice", Token: token, Now: noon}, &g)
+		if !errors.As(err, &d) || d.Status != http.StatusServiceUnavailable || d.Code != "unavailable" || d.RetryAfter <= 0 || !g.Empty() {
+			t.Errorf("without keys: %v", err)
+		}
+	}
+	if said, _ := ask(t, first, "alice", ""); said != "no_token" {
+		t.Errorf("without a token: %s", said)
+	}
+	// A save with the same set is as good as one with an address where nobody is.
+	if err := begin().Start(t.Context()); err == nil || !strings.Contains(err.Error(), "has not been fetched yet") {
+		t.Errorf("a save meanwhile: %v", err)
+	}
+	away.Store(false)
+	var said string
+	for end := time.Now().Add(time.Minute); said != "ok" && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		said, _ = ask(t, first, "alice", alice.Token)
+	}
+	if said != "ok" {
+		t.Errorf("when the set is there: %s", said)
+	}
+	second := begin()
+	if err := second.Start(t.Context()); err != nil {
+		t.Errorf("a save when the set is there: %v", err)
+	}
+	_ = second.Stop(t.Context())
 }
 
 func TestAServerThatLiesIsNotBelieved(t *testing.T) {

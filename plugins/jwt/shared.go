@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/token"
@@ -22,6 +23,9 @@ type remote struct {
 	*token.Remote
 	users int // stages; guarded by remotes.mu
 }
+
+// firstAgain is when a key set that was not there at the start is asked for again.
+const firstAgain = time.Second
 
 // remotes are the key sets that the gateway looks after, by address. Stages of
 // several generations share one, so that a save does not lose its keys.
@@ -42,11 +46,20 @@ func (s *shared) Start(ctx context.Context) error {
 	r := all.byURL[s.url]
 	if r == nil {
 		r = &remote{Remote: token.NewRemote(s.url, nil, s.env.Log)}
-		if err := r.Start(ctx); err != nil {
+		switch err := r.Start(ctx); {
+		case err != nil && core.IsFirst(ctx):
+			// An issuer that is away must not keep a gateway down that was restarted meanwhile.
+			s.env.Log.Error("THE KEY SET CANNOT BE FETCHED: the gateway starts without it, and every token is refused with 503 until it is there", "jwks", s.url, "error", err)
+			r.StartEmpty(firstAgain)
+		case err != nil:
 			return fmt.Errorf("jwks %s: %w", s.url, err)
 		}
 	}
-	if !r.Keys().Serve(s.algorithms) {
+	switch keys := r.Keys(); {
+	case len(keys) == 0 && core.IsFirst(ctx):
+	case len(keys) == 0: // the live stage began without
+		return fmt.Errorf("jwks %s: it has not been fetched yet: save again when the issuer answers", s.url)
+	case !keys.Serve(s.algorithms):
 		if r.users == 0 {
 			r.Stop()
 		}

@@ -1,6 +1,7 @@
 // Tokens with the real gateway and stage.jwt: refused, expiring, renewed on the open connection. And an operator's disconnect.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { StratixClient } from 'stratix-client';
 import { WebSocket } from 'ws';
@@ -50,7 +51,7 @@ const numbers = (from, n) => Array.from({ length: n }, (_, i) => [from, i + 1]);
 
 test('a token is fetched once for all who want it, and lets its client in', async (t) => {
   const { gateway } = await start(t);
-  for (const tokenIn of ['query', 'header']) {
+  for (const tokenIn of [undefined, 'header', 'query']) {
     const a = open(t, `ws://${gateway.listen}/ws`, `a-${tokenIn}`, async () => token(`a-${tokenIn}`, 600), { tokenIn });
     const all = await Promise.all([a.client.token(), a.client.connect(), a.client.token(), a.client.send({ n: 1 }, { to: `a-${tokenIn}` })]);
     assert.equal(all[0], all[2]);
@@ -118,9 +119,9 @@ test('whose tokens are refused is told so, and does not go on trying', async (t)
     assert.deepEqual([c.client.state, c.asked.length, proxy.count - before], ['closed', asked, sockets]);
   };
   await f(token('a', 600, 'x'.repeat(32)), 0, 1);
-  await f(() => token('a', 600, 'x'.repeat(32)), 2, 2);
-  await f(() => token('b', 600), 2, 2); // for another client
-  await f(() => token('a', -1), 2, 2);
+  await f(() => token('a', 600, 'x'.repeat(32)), 3, 3);
+  await f(() => token('b', 600), 3, 3); // for another client
+  await f(() => token('a', -1), 3, 3);
   await f(undefined, 0, 1); // none at all
   assert.equal(await gateway.metric('stratix_connections'), 0);
 
@@ -128,6 +129,27 @@ test('whose tokens are refused is told so, and does not go on trying', async (t)
   const c = open(t, proxy.url, 'a', (n) => token('a', n === 1 ? -1 : 600));
   await c.client.connect();
   assert.equal(c.asked.length, 2);
+});
+
+test('a token by a key that its issuer has begun with a moment ago is taken after some tries', async (t) => {
+  const pairs = { one: generateKeyPairSync('ed25519'), two: generateKeyPairSync('ed25519') };
+  const known = ['one'];
+  const issuer = createServer((_, response) => {
+    response.end(JSON.stringify({ keys: known.map((kid) => ({ ...pairs[kid].publicKey.export({ format: 'jwk' }), kid })) }));
+  });
+  await new Promise((resolve) => { issuer.listen(0, '127.0.0.1', resolve); });
+  t.after(() => issuer.close());
+  const by = (kid) => {
+    const unsigned = `${encode({ alg: 'EdDSA', kid })}.${encode({ sub: 'a', exp: Date.now() / 1000 + 600 })}`;
+    return `${unsigned}.${sign(null, Buffer.from(unsigned), pairs[kid].privateKey).toString('base64url')}`;
+  };
+  const gateway = await Gateway.start(t, { scripts: { 'main.lua': `
+    pipeline { stage.jwt { jwks = "http://127.0.0.1:${issuer.address().port}/", algorithms = { "EdDSA" } } }` } });
+  known.push('two');
+  // The gateway has fetched the set as it started, and asks every ten seconds at the most.
+  const a = open(t, `ws://${gateway.listen}/ws`, 'a', () => by('two'), { backoff: { base: 100, cap: 11_000 } });
+  await a.client.connect();
+  assert.equal(a.asked.length, 3);
 });
 
 test('a key that is revoked ends with the token, with an error that says why', async (t) => {

@@ -162,7 +162,7 @@ test('a token is fetched once for all who want it, and anew when it was refused'
   give('t&1');
   assert.deepEqual(await Promise.all(wanting), ['t&1', 't&1']);
   await rest();
-  assert.match(k.socket.url, /&token=t%261$/);
+  assert.deepEqual([k.socket.url, k.socket.protocols], ['ws://gateway/ws?clientId=me', ['stratix.v1', 'bearer.t&1']]);
   k.socket.open();
   k.socket.end(4401, 'expired');
   assert.equal(k.client.state, 'waiting');
@@ -228,23 +228,27 @@ test('a token that stands still is not sent again', async (t) => {
   assert.deepEqual(k.socket.take(), []);
 });
 
-test('two refused tokens in a row are the end, a good one between them is not', async (t) => {
+test('three refused tokens in a row are the end, the third after the longest pause; a good one between them is not', async (t) => {
   let n = 0;
   const k = kit(t, { token: () => `t${++n}` });
   const refuse = async (text) => {
     await rest();
     k.socket.onerror({ message: `Unexpected server response: ${text}` });
     k.socket.end();
+    const { retryIn } = k.of('state').at(-1);
     await k.tick(30_000);
+    return retryIn;
   };
   k.client.connect();
   await refuse('503'); // says nothing of the token
   await refuse('500');
-  await refuse('401');
+  assert.ok(await refuse('401') < 10_000);
   assert.equal(k.client.state, 'connecting');
   await k.welcome();
   k.socket.end(4401, 'the token has expired');
   await k.tick(30_000);
+  assert.equal(k.client.state, 'connecting');
+  assert.equal(await refuse('401'), 30_000);
   assert.equal(k.client.state, 'connecting');
   await refuse('403');
   const { state, error } = k.of('state').at(-1);
@@ -264,6 +268,12 @@ test('whom an operator disconnects comes back after the longest pause', async (t
   const { state, error, retryIn } = k.of('state').at(-1);
   assert.deepEqual([state, error.code, error.closeCode, error.message, retryIn], ['waiting', 'connection', 4003, 'lunch', 20_000]);
   await pause(k);
+});
+
+test('a token can go in the URL', async (t) => {
+  const k = kit(t, { token: 't&1', tokenIn: 'query' });
+  await k.connected();
+  assert.deepEqual([k.socket.url, k.socket.protocols], ['ws://gateway/ws?clientId=me&token=t%261', ['stratix.v1']]);
 });
 
 test('a token can go in a header', async (t) => {
