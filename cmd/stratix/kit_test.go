@@ -73,7 +73,7 @@ func runGatewayWith(t testing.TB, scripts map[string]string, adjust func(*serveC
 		PingEvery: 2 * patience, IdleTimeout: 4 * patience, QueueBytes: 1 << 20, QueuePolicy: "drop_oldest",
 		Window: 512, AckTimeout: patience, SessionLifetime: time.Hour, MaxSessions: 1_000_000,
 		DedupWindow: 10 * time.Minute, DedupMessages: 400_000,
-		Budget: 100_000, Deflate: true, DeflateAbove: 1 << 10, Transport: "auto", DrainTimeout: 10 * time.Second,
+		Budget: 100_000, Deflate: true, DeflateAbove: 1 << 10, PublicMetrics: true, Transport: "auto", DrainTimeout: 10 * time.Second,
 	}
 	if adjust != nil {
 		adjust(&c)

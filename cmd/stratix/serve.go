@@ -61,6 +61,7 @@ type serveCmd struct {
 	APIAlgorithms  []string   `name:"api-algorithms" help:"What they may be signed with." default:"RS256,ES256,EdDSA" env:"STRATIX_API_ALGORITHMS" group:"Clients"`
 	APIScopePrefix string     `name:"api-scope-prefix" help:"What stands in front of publish, read and admin in their claim scope." default:"stratix:" env:"STRATIX_API_SCOPE_PREFIX" group:"Clients"`
 	PublicPublish  bool       `help:"Who has a key or such a token may publish on the clients' address too: POST /v1/publish." env:"STRATIX_PUBLIC_PUBLISH" group:"Clients"`
+	PublicMetrics  bool       `help:"/metrics on the clients' address too, without what names a client or the process." default:"true" negatable:"" env:"STRATIX_PUBLIC_METRICS" group:"Clients"`
 	InsecureOpen   bool       `help:"It is meant that anybody who reaches the address may connect under any ClientID." env:"STRATIX_INSECURE_OPEN" group:"Clients"`
 	Deflate        bool       `help:"Agree to permessage-deflate." default:"true" negatable:"" env:"STRATIX_DEFLATE" group:"Clients"`
 	DeflateAbove   core.Bytes `help:"Compress messages from this size on." default:"1KiB" env:"STRATIX_DEFLATE_ABOVE" group:"Clients"`
@@ -91,7 +92,7 @@ type serveCmd struct {
 
 // Help is shown by stratix serve --help.
 func (serveCmd) Help() string {
-	return `Serves WebSocket clients at /ws?clientId=..., and /metrics, /healthz and /readyz beside it.
+	return `Serves WebSocket clients at /ws?clientId=..., and /healthz, /readyz and (without --no-public-metrics) /metrics beside it.
 The admin address has /v1/status, POST /v1/reload, /v1/messages/ID, /v1/tail, /v1/profile and more, for the other commands.
 
 Examples:

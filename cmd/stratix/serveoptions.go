@@ -69,7 +69,7 @@ func (c *serveCmd) change(opt *gateway.Options) (err error) {
 		return fmt.Errorf("--trusted-proxies: %w", err)
 	}
 	opt.ProxyProtocol, opt.Origins = c.ProxyProtocol, c.Origins
-	opt.PublicPublish = c.PublicPublish
+	opt.PublicPublish, opt.PublicMetrics = c.PublicPublish, c.PublicMetrics
 	opt.Deflate, opt.DeflateAbove = c.Deflate, int(c.DeflateAbove)
 	opt.MaxConnections, opt.MaxPerAddress = c.MaxConnections, c.MaxPerAddress
 	opt.MaxMessage, opt.StallTimeout = int(c.MaxMessage), c.MessageTimeout

@@ -233,6 +233,42 @@ func TestNewHandshakesMeetTheNewOriginsAndLimits(t *testing.T) {
 	}
 }
 
+func TestMetricsLeaveTheClientsAddressWhenTheyAreToldTo(t *testing.T) {
+	s := runTuned(t, echo, "")
+	status := func(addr, path string) int {
+		t.Helper()
+		answer, err := http.Get("http://" + addr + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode
+	}
+	f := func(metrics int) {
+		t.Helper()
+		public, admin := s.Addr().String(), s.AdminAddr().String()
+		if got := status(public, "/metrics"); got != metrics {
+			t.Errorf("/metrics on the clients' address: %d, want %d", got, metrics)
+		}
+		for _, where := range [][2]string{{public, "/healthz"}, {public, "/readyz"}, {admin, "/metrics"}} {
+			if got := status(where[0], where[1]); got != http.StatusOK {
+				t.Errorf("%s%s: %d", where[0], where[1], got)
+			}
+		}
+	}
+	f(http.StatusOK)
+	save(t, s.file, "public-metrics = no\n")
+	s.waitFor("the setting to apply", func(gateway.Status) bool { return s.value("public-metrics") == "false" })
+	f(http.StatusNotFound)
+	save(t, s.file, "public-metrics = yes\n")
+	s.waitFor("the setting to apply", func(gateway.Status) bool { return s.value("public-metrics") == "true" })
+	f(http.StatusOK)
+	c := parsed(t, "--no-public-metrics")
+	if c.Serve.PublicMetrics {
+		t.Error("--no-public-metrics does nothing")
+	}
+}
+
 func TestAChangedBudgetIsThatOfTheNextMessage(t *testing.T) {
 	s := runTuned(t, "pipeline { function(msg) for i = 1, 20000 do local x = i end msg:to(msg:from()) end }", "")
 	c, err := dialWS(s.Addr().String(), "a")

@@ -78,6 +78,7 @@ type Options struct {
 	Keys             *apikey.File     // of the API; nil for none
 	Tokens           *apitoken.Tokens // of the API; nil for none
 	PublicPublish    bool             // with a key or a token, also on the public address
+	PublicMetrics    bool             // on the public address
 	InsecureOpen     bool             // the operator knows that anybody may connect
 	Summary          time.Duration    // period of the summary line; 0 for none
 	Log              *slog.Logger

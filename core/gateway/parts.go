@@ -81,6 +81,7 @@ func (g *Gateway) serverOptions(o *Options) server.Options {
 		Keys:             g.keyring(),
 		Tokens:           g.tokens(),
 		PublicPublish:    o.PublicPublish,
+		PublicMetrics:    o.PublicMetrics,
 		Log:              g.log,
 	}
 }

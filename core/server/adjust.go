@@ -6,8 +6,8 @@ import "github.com/valyala/fasthttp"
 func (s *Server) opt() *Options { return s.options.Load() }
 
 // Adjust takes over what can change while the Server runs: MaxConnections,
-// MaxPerAddress, Proxies, ProxyProtocol, Origins, Deflate, MaxMessage and
-// PublicPublish. All of it is for those who come from now on: nobody who is connected
+// MaxPerAddress, Proxies, ProxyProtocol, Origins, Deflate, MaxMessage,
+// PublicPublish and PublicMetrics. All of it is for those who come from now on: nobody who is connected
 // loses anything, and with a MaxPerAddress where there was none, those from before are
 // not counted. Calls must not overlap.
 func (s *Server) Adjust(to Options) {
@@ -15,7 +15,8 @@ func (s *Server) Adjust(to Options) {
 	next.MaxConnections, next.MaxPerAddress = to.MaxConnections, to.MaxPerAddress
 	next.Proxies, next.ProxyProtocol = to.Proxies, to.ProxyProtocol
 	next.Origins, next.Deflate = to.Origins, to.Deflate
-	next.MaxMessage, next.PublicPublish = to.MaxMessage, to.PublicPublish
+	next.MaxMessage = to.MaxMessage
+	next.PublicPublish, next.PublicMetrics = to.PublicPublish, to.PublicMetrics
 	s.options.Store(&next)
 	s.bound(&next)
 }

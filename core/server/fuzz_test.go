@@ -59,7 +59,7 @@ func FuzzEndpoints(f *testing.F) {
 		Metrics: func(w io.Writer, _ bool) { _, _ = io.WriteString(w, "m 1\n") },
 		Status:  func() any { return 1 }, Settings: func() any { return 1 }, Reload: func(string) error { return nil }}
 	api(&asked)(&opt)
-	opt.Keys, opt.PublicPublish = testRing, true
+	opt.Keys, opt.PublicPublish, opt.PublicMetrics = testRing, true, true
 	s := New(opt)
 	public, admin := s.answering(s.servePublic), s.answering(s.serveAdmin)
 	f.Fuzz(func(t *testing.T, query, authorization, name, body string) {

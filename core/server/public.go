@@ -47,8 +47,8 @@ func (s *Server) publishPublic(ctx *fasthttp.RequestCtx) {
 // was one of these.
 func (s *Server) serveCommon(ctx *fasthttp.RequestCtx, admin bool) bool {
 	path := string(ctx.Path())
-	switch path {
-	case "/metrics", "/healthz", "/readyz":
+	switch {
+	case path == "/metrics" && (admin || s.opt().PublicMetrics), path == "/healthz", path == "/readyz":
 	default:
 		return false
 	}

@@ -127,6 +127,8 @@ type Options struct {
 	Tokens func(ctx context.Context, text string) (apikey.Holder, error)
 	// PublicPublish lets those who have a key publish on the public address, too.
 	PublicPublish bool
+	// PublicMetrics answers /metrics on the public address; else nothing is there.
+	PublicMetrics bool
 	// Profile samples the scripts until ctx ends and returns the report. One call
 	// runs at a time.
 	Profile func(ctx context.Context, format profile.Format) ([]byte, error)

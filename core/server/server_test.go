@@ -32,6 +32,7 @@ func start(t testing.TB, change func(*Options)) *gateway {
 		Transport:        Epoll,
 		Attach:           func(c Client) { g.clients <- c },
 		Ready:            func() bool { return !g.draining.Load() },
+		PublicMetrics:    true,
 		Metrics: func(w io.Writer, admin bool) {
 			if admin {
 				_, _ = io.WriteString(w, "admin_metric 1\n")
