@@ -31,7 +31,10 @@ type File struct {
 	// Guarded wants a file that none but its owner may write, nor read if there is a
 	// secret in it.
 	Guarded bool
-	Log     *slog.Logger
+	// ForGroup makes what only the file's group may do with it a warning: root:stratix
+	// with mode 640 is a common way to give a service its files.
+	ForGroup bool
+	Log      *slog.Logger
 
 	keys atomic.Pointer[Keys]
 	end  context.CancelFunc
@@ -40,6 +43,7 @@ type File struct {
 	mu     sync.Mutex // guards what follows, and is held while the file is read
 	hash   [32]byte   // of the file that the keys are of
 	failed string     // the last error, while it lasts
+	warned string     // the last warning
 }
 
 // Start reads the file, and looks at it from then on.
@@ -140,12 +144,25 @@ func (f *File) read() (Keys, [32]byte, error) {
 	}
 	all, err := Parse(text)
 	if err == nil && f.Guarded {
-		err = guard(info.Mode(), all.secret())
+		err = f.guard(info.Mode(), all.secret())
 	}
 	if err == nil {
 		err = f.Accept(all)
 	}
 	return all, sha256.Sum256(text), err
+}
+
+// guard is guard, with ForGroup. The caller holds mu.
+func (f *File) guard(mode fs.FileMode, secret bool) error {
+	wrong := guard(mode, secret)
+	if wrong == nil || !f.ForGroup || guard(mode&^0o070, secret) != nil {
+		return wrong
+	}
+	if text := wrong.Error(); text != f.warned {
+		f.warned = text
+		f.Log.Warn("the key file is open to its group: see that nobody else is in it", "file", f.Name, "problem", text)
+	}
+	return nil
 }
 
 // guard refuses a file that others could write, or read a secret in.

@@ -1,8 +1,12 @@
 package jwt
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -77,6 +81,55 @@ func TestAKeyFileThatCannotBeUsedKeepsTheStageFromStarting(t *testing.T) {
 	f("none.pem", "", "no such file")
 	f("secret.txt", secret, "no key fits RS256: there is a secret")
 	f(".", "", "not a regular file")
+}
+
+func TestAKeyFileThatOthersMayReadOrWriteIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes say nothing there")
+	}
+	dir := t.TempDir()
+	f := func(text, algorithm string, mode os.FileMode, refused, warned string) {
+		t.Helper()
+		name := filepath.Join(dir, "key")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(name, mode); err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		env := coretest.Env(t, nil)
+		env.Log = slog.New(slog.NewTextHandler(&log, nil))
+		opened, err := open(core.Config{Values: map[string]any{"key_file": name, "algorithms": []any{algorithm}}}, env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := opened.(*stage)
+		err = s.Start(t.Context())
+		if err == nil {
+			s.Refresh() // says nothing anew
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := fmt.Sprint(err); refused == "" && err != nil || !strings.Contains(got, refused) || refused != "" && !strings.Contains(got, "chmod 600") {
+			t.Errorf("%04o: %v, want %q", mode, err, refused)
+		}
+		if got := log.String(); (got == "") != (warned == "") || !strings.Contains(got, warned) || strings.Count(got, "level=WARN") > 1 || strings.Contains(got, secret) {
+			t.Errorf("%04o: the log says %q, want %q", mode, got, warned)
+		}
+	}
+	f(secret, "HS256", 0o600, "", "")
+	f(secret, "HS256", 0o400, "", "")
+	f(secret, "HS256", 0o604, "others may read it", "")
+	f(secret, "HS256", 0o644, "others may read it", "")
+	f(secret, "HS256", 0o602, "others may write it", "")
+	f(secret, "HS256", 0o640, "", "others may read it")
+	f(secret, "HS256", 0o660, "", "others may write it")
+	public := publicPEM(t, "RSA")
+	f(public, "RS256", 0o644, "", "")
+	f(public, "RS256", 0o664, "", "others may write it")
+	f(public, "RS256", 0o666, "others may write it", "")
 }
 
 func TestARefreshLooksAtTheKeyFileAtOnce(t *testing.T) {

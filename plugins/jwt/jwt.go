@@ -168,7 +168,7 @@ func (s *settings) parse(text []byte) (token.Keys, error) {
 func (s *settings) file(c core.Config, env *core.Env) (token.Source, error) {
 	if filepath.IsAbs(s.KeyFile) {
 		return &file{token.File{
-			Name: s.KeyFile, Log: env.Log,
+			Name: s.KeyFile, Log: env.Log, Guarded: true, ForGroup: true,
 			Accept: func(all token.Keys) error { return all.Cover(s.Algorithms) },
 		}}, nil
 	}
