@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
@@ -24,6 +26,17 @@ type said struct {
 	text   []byte   // of it; nil: it is still to be read
 	lines  map[string]settingLine
 	values []gateway.Setting
+	wrong  settingsError   // what is wrong with lines by themselves
+	bad    map[string]bool // the settings that have no value for that
+}
+
+// unread are the settings whose lines could not be understood.
+func (s *said) unread() map[string]bool {
+	bad := map[string]bool{}
+	if s != nil {
+		maps.Copy(bad, s.bad)
+	}
+	return bad
 }
 
 // BeforeResolve reads the settings file, for the flags that nobody has given.
@@ -44,9 +57,7 @@ func (c *serveCmd) BeforeResolve(k *kong.Context) error {
 		}
 		s.text = text
 	}
-	if err := s.read(flags); err != nil {
-		return err
-	}
+	s.read(flags)
 	k.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
 		if line, ok := s.lines[f.Name]; ok && flags[f.Name] == f && !inEnvironment(f) {
 			return line.value, nil
@@ -99,8 +110,9 @@ func inEnvironment(f *kong.Flag) bool {
 	return false
 }
 
-// read checks each line of the text by itself.
-func (s *said) read(flags map[string]*kong.Flag) error {
+// read checks each line of the text by itself. What is wrong is said with what is
+// wrong of the others together, see blame.
+func (s *said) read(flags map[string]*kong.Flag) {
 	var known []string
 	for name := range flags {
 		if name != "settings" && name != "help" {
@@ -108,22 +120,22 @@ func (s *said) read(flags map[string]*kong.Flag) error {
 		}
 	}
 	lines, err := parseSettings(s.file, string(s.text), known)
-	if err != nil {
-		return err
+	if wrong := new(settingsError); errors.As(err, &wrong) {
+		s.wrong = *wrong
 	}
-	var wrong settingsError
-	s.lines = map[string]settingLine{}
+	s.lines, s.bad = map[string]settingLine{}, map[string]bool{}
 	for _, line := range lines {
 		f := flags[line.name]
 		if f.IsSlice() {
 			line.value = withoutBlanks(line.value)
 		}
 		if err := checkValue(f, line.value); err != nil {
-			wrong.add(s.file, line.number, "%s: %v", line.name, err)
+			s.wrong.add(s.file, line.number, "%s: %v", line.name, err)
+			s.bad[line.name] = true
+			continue
 		}
 		s.lines[line.name] = line
 	}
-	return wrong.orNil()
 }
 
 // withoutBlanks takes the blanks out of a list.
@@ -177,12 +189,15 @@ func valueText(v reflect.Value) string {
 var flagName = regexp.MustCompile(`--([a-z][a-z-]*[a-z])`)
 
 // blame says where in the file a problem comes from that shows only when all is said:
-// the first line whose flag it names.
+// the first line whose flag it names. What is wrong with single lines stands before it.
 func (s *said) blame(err error) error {
-	if s == nil || s.file == "" || err == nil {
+	if s == nil || s.file == "" {
 		return err
 	}
-	var wrong settingsError
+	wrong := settingsError{slices.Clone(s.wrong.problems)}
+	if err == nil {
+		return wrong.orNil()
+	}
 	for _, text := range strings.Split(err.Error(), "\n") {
 		number := 0
 		for _, name := range flagName.FindAllStringSubmatch(text, -1) {
@@ -211,6 +226,9 @@ func (c *serveCmd) readAgain(text []byte) ([]gateway.Setting, func(*gateway.Opti
 	if err == nil {
 		_, err = parser.Parse(c.said.args)
 	}
+	if off := new(settingsError); errors.As(err, &off) {
+		return nil, nil, off // without the name of the command before it
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -222,7 +240,7 @@ func (c *serveCmd) readAgain(text []byte) ([]gateway.Setting, func(*gateway.Opti
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := mixed.validate(); err != nil {
+	if err := mixed.validate(map[string]bool{}); err != nil {
 		return nil, nil, wanted.said.blame(fmt.Errorf("with what needs a restart as it is now: %w", err))
 	}
 	return wanted.said.values, func(o *gateway.Options) { _ = mixed.change(o) }, nil // what change refuses, options has refused

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"os"
 	"os/signal"
 	"runtime"
@@ -17,8 +15,6 @@ import (
 	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/gateway"
 	"github.com/stratix-gateway/stratix/core/server"
-	"github.com/stratix-gateway/stratix/core/shard"
-	"github.com/stratix-gateway/stratix/core/trace"
 	_ "github.com/stratix-gateway/stratix/plugins/all" // the stages
 )
 
@@ -112,99 +108,6 @@ A flag wins over the environment, and that over the settings file. stratix setti
 
 Signals: SIGHUP reads the settings file, the certificate, the keys and the scripts again; what needs a restart is logged. SIGTERM and SIGINT let the clients go and exit with 0;
 a second one ends at once, with 130.`
-}
-
-// Validate rejects what could only go wrong later.
-func (c *serveCmd) Validate() error { return c.said.blame(c.validate()) }
-
-func (c *serveCmd) validate() error {
-	positive := func(name string, ok bool) error {
-		if ok {
-			return nil
-		}
-		return fmt.Errorf("--%s must be positive", name)
-	}
-	err := errors.Join(
-		positive("max-connections", c.MaxConnections > 0), positive("max-message", c.MaxMessage > 0),
-		positive("handshake-timeout", c.HandshakeTimeout > 0), positive("message-timeout", c.MessageTimeout > 0),
-		positive("ping-every", c.PingEvery > 0), positive("idle-timeout", c.IdleTimeout > 0),
-		positive("queue-bytes", c.QueueBytes > 0), positive("budget", c.Budget > 0), positive("drain-timeout", c.DrainTimeout > 0),
-		positive("window", c.Window > 0), positive("ack-timeout", c.AckTimeout > 0), positive("session-lifetime", c.SessionLifetime > 0),
-		positive("max-sessions", c.MaxSessions > 0), positive("dedup-window", c.DedupWindow > 0), positive("dedup-messages", c.DedupMessages > 0),
-		positive("kv-entries", c.KvEntries > 0), positive("kv-bytes", c.KvBytes > 0),
-	)
-	switch {
-	case err != nil:
-		return err
-	case badVariable(c.ScriptEnv) != nil:
-		return badVariable(c.ScriptEnv)
-	case c.Listen == "":
-		return errors.New("--listen must not be empty: it would be a random port on every address; write HOST:PORT or unix:PATH")
-	case c.Admin == "":
-		return errors.New("--admin must not be empty: write HOST:PORT, unix:PATH or off")
-	case (c.TLSCert == "") != (c.TLSKey == ""):
-		return errors.New("--tls-cert and --tls-key go together")
-	case c.ProxyProtocol && len(c.TrustedProxies) == 0:
-		return errors.New("--proxy-protocol needs --trusted-proxies: anybody else could claim any address")
-	case c.Canary > 0 && c.RollbackWindow == 0:
-		return errors.New("--canary needs a --rollback-window: that is how long the share of the clients has a save before the others")
-	case c.PublicPublish && c.Keys == "" && c.APIJWKS == "":
-		return errors.New("--public-publish needs --keys FILE or --api-jwks: without keys anybody could publish as anybody")
-	case c.APIJWKS != "" && c.APIAudience == "":
-		return errors.New("--api-jwks needs --api-audience: what aud holds in tokens for the API, and in none for a client; else each token of that issuer could open the API")
-	case c.APIJWKS == "" && (c.APIAudience != "" || c.APIIssuer != ""):
-		return errors.New("--api-audience and --api-issuer need --api-jwks URL|FILE: without keys no token can be checked")
-	case c.ShadowMessages < 0 || c.ShadowMessages > 1_000_000:
-		return errors.New("--shadow-messages must be between 0 and 1000000")
-	case c.RecordBytes > 1<<30:
-		return errors.New("--record-bytes must be at most 1GiB")
-	case c.RollbackWindow < 0:
-		return errors.New("--rollback-window must not be negative")
-	case c.RollbackClients < 1 || c.RollbackClients > core.MostClients:
-		return fmt.Errorf("--rollback-clients must be between 1 and %d", core.MostClients)
-	case c.Shards < 0 || c.Shards > 1024:
-		return errors.New("--shards must be between 0 and 1024")
-	case c.MaxPerAddress < 0:
-		return errors.New("--max-per-address must not be negative")
-	case c.Window > 1<<16:
-		return errors.New("--window must be at most 65536")
-	case c.DedupWindow > 24*time.Hour:
-		return errors.New("--dedup-window must be at most 24h")
-	case c.DedupMessages > 1<<26:
-		return errors.New("--dedup-messages must be at most 67108864")
-	case c.MaxMessage > 16<<20:
-		return errors.New("--max-message must be at most 16MiB")
-	case c.QueueBytes < c.MaxMessage:
-		return errors.New("--queue-bytes must be at least --max-message: the largest message has to fit")
-	case c.QueueBytes > 1<<30:
-		return errors.New("--queue-bytes must be at most 1GiB")
-	case c.IdleTimeout <= c.PingEvery:
-		return errors.New("--idle-timeout must be longer than --ping-every, else clients that only listen are closed")
-	case c.ExplainRate < 0 || c.ExplainRate > 1<<30:
-		return errors.New("--explain-rate must be between 0 and 1073741824")
-	case c.ExplainRate > 0 && (c.ExplainBytes < gateway.MinTraces || c.ExplainBytes > 256<<20):
-		return errors.New("--explain-bytes must be between 64KiB and 256MiB; --explain-rate 0 keeps no traces")
-	case c.ExplainData < 0 || c.ExplainData > trace.MaxPreview:
-		return fmt.Errorf("--explain-data must be at most %d", trace.MaxPreview)
-	case len(c.badOrigins()) > 0:
-		return fmt.Errorf("--origins: %q is not an origin: write scheme://host or scheme://host:port without a path, file://, null or *", c.badOrigins()[0])
-	case c.Transport == server.Epoll && !shard.HasPoller:
-		return errors.New("--transport epoll: this platform has no epoll")
-	}
-	return nil
-}
-
-// badOrigins returns what no browser would send.
-func (c *serveCmd) badOrigins() (bad []string) {
-	for _, o := range c.Origins {
-		u, err := url.Parse(o)
-		named := err == nil && u.Scheme != "" && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil &&
-			(u.Host != "" || u.Scheme == "file" && o == "file://") && !strings.Contains(o, "*")
-		if !named && o != "*" && o != "null" {
-			bad = append(bad, o)
-		}
-	}
-	return bad
 }
 
 func (c *serveCmd) Run() error {

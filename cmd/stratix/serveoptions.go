@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -13,7 +14,8 @@ import (
 	"github.com/stratix-gateway/stratix/core/shard"
 )
 
-// options are the gateway's. Files that it needs at the start are read.
+// options are the gateway's. Files that it needs at the start are read; what is wrong
+// with them is said of all.
 func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 	opt := gateway.Options{
 		Version: version,
@@ -26,14 +28,15 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 		return gateway.Options{}, err
 	}
 	var err error
+	var errs []error
 	if c.TLSCert != "" {
 		if opt.Certificate, err = server.LoadCertificate(c.TLSCert, c.TLSKey); err != nil {
-			return gateway.Options{}, fmt.Errorf("--tls-cert: %w", err)
+			errs = append(errs, fmt.Errorf("--tls-cert: %w", err))
 		}
 	}
 	if c.Keys != "" {
 		if opt.Keys, err = apikey.Open(c.Keys); err != nil {
-			return opt, err
+			errs = append(errs, fmt.Errorf("--keys: %w", err))
 		}
 	}
 	if c.APIJWKS != "" {
@@ -41,8 +44,11 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 			Keys: c.APIJWKS, Algorithms: c.APIAlgorithms, Audience: c.APIAudience, Issuer: c.APIIssuer, ScopePrefix: c.APIScopePrefix,
 		}, log)
 		if err != nil {
-			return opt, fmt.Errorf("--api-jwks: %w", err)
+			errs = append(errs, fmt.Errorf("--api-jwks: %w", err))
 		}
+	}
+	if errs != nil {
+		return gateway.Options{}, errors.Join(errs...)
 	}
 	if opt.Admin == "off" {
 		opt.Admin = ""

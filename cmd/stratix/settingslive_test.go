@@ -187,6 +187,12 @@ func TestWhatNeedsARestartIsListedUntilFileAndProcessAgree(t *testing.T) {
 	waiting("record-bytes 2MiB 1MiB, log-format text json")
 	s.says("max-connections = 7\nlog-format = broken\n")
 	waiting("record-bytes 2MiB 1MiB, log-format text json")
+	renameOver(t, s.file, "max-connections = 7\nlog-format = json\nrecord-bytes = 1MiB\n") // as before
+	s.waitFor("the settings to be mended", func(st gateway.Status) bool { return st.Settings.Problem == "" })
+	if log := s.log.String(); strings.Contains(log, "says what is in force") ||
+		!strings.Contains(log, "settings are mended, and some still wait: record-bytes 2MiB -> 1MiB needs a restart; log-format text -> json needs a restart") {
+		t.Errorf("the log does not say what still waits:\n%s", log)
+	}
 	s.says("max-connections = 7\nlog-format = json\n")
 	waiting("log-format text json")
 	s.says("max-connections = 7\n")

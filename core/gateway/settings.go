@@ -104,6 +104,8 @@ func (g *Gateway) takeSettings(text []byte, err error, trigger string) ([]Change
 	switch {
 	case len(changes) > 0:
 		g.log.Info("settings changed: "+changesText(changes), "file", s.File, "trigger", trigger)
+	case mended && len(waiting) > 0:
+		g.log.Info("settings are mended, and some still wait: "+changesText(waiting), "file", s.File, "trigger", trigger)
 	case mended:
 		g.log.Info("settings are mended: the file says what is in force", "file", s.File, "trigger", trigger)
 	}
