@@ -65,7 +65,7 @@ func read(dir string, found func(folders []string)) (Snapshot, error) {
 		p.hash = hash(p.files)
 		if last != nil && p.agrees(last) {
 			if p.err != nil {
-				return Snapshot{}, fmt.Errorf("reload: %w", p.err)
+				return Snapshot{}, p.err // which names the file, or the folder
 			}
 			return Snapshot{Dir: dir, Files: p.files, Hash: p.hash}, nil
 		}
@@ -75,7 +75,7 @@ func read(dir string, found func(folders []string)) (Snapshot, error) {
 			time.Sleep(passPause)
 		}
 	}
-	return Snapshot{}, fmt.Errorf("reload: %s keeps changing while it is read", dir)
+	return Snapshot{}, fmt.Errorf("the scripts folder %s keeps changing while it is read", dir)
 }
 
 // pass is one reading of a folder.
@@ -101,7 +101,7 @@ func (p *pass) walk(folder, name string, above []string) error {
 		resolved, err = filepath.Abs(resolved)
 	}
 	if err != nil {
-		return absent(err, name)
+		return absent(err, folder, name)
 	}
 	if slices.Contains(above, resolved) {
 		return nil // a link to a folder that it is in
@@ -111,7 +111,7 @@ func (p *pass) walk(folder, name string, above []string) error {
 	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return absent(err, name)
+		return absent(err, folder, name)
 	}
 	p.folders[resolved] = true
 	above = append(above, resolved)
@@ -130,7 +130,7 @@ func (p *pass) entry(file, name string, e fs.DirEntry, above []string) error {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
-		return absent(err, name)
+		return absent(err, file, name)
 	case info.IsDir():
 		return p.walk(file, name, above)
 	case !info.Mode().IsRegular() || !wanted(e.Name()):
@@ -150,7 +150,7 @@ func (p *pass) file(file, name string) error {
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return absent(err, name)
+		return absent(err, file, name)
 	}
 	defer func() { _ = f.Close() }()
 	room := MaxContent - p.size
@@ -168,11 +168,18 @@ func (p *pass) file(file, name string) error {
 
 // absent passes over what was deleted since it was listed, and links to
 // nowhere; the top folder must be there.
-func absent(err error, name string) error {
+func absent(err error, path, name string) error {
 	if name != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return fmt.Errorf("read the scripts: %w", err)
+	what := "the scripts folder " + path
+	if name != "" {
+		what = path
+	}
+	if at := new(fs.PathError); errors.As(err, &at) { // the path is said already
+		err = at.Err
+	}
+	return fmt.Errorf("%s cannot be read: %w", what, err)
 }
 
 func hash(files map[string][]byte) [32]byte {

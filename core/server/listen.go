@@ -61,7 +61,7 @@ func checkPrivate(addr net.Addr) error {
 			return nil
 		}
 	}
-	return errors.New("not a loopback address, and the admin API asks for no credentials")
+	return errors.New("not a loopback address, and the admin address is loopback or a unix socket only, also with keys: reach it from elsewhere with ssh -L, or see --public-publish for POST /v1/publish")
 }
 
 func listen(addr string) (net.Listener, error) {

@@ -29,7 +29,7 @@ const (
 	refusals                     // how many there are
 )
 
-// String is the metric label.
+// String is the metric label, and the code of an answer that has no other.
 func (r refusal) String() string {
 	return [...]string{"not_websocket", "bad_handshake", "bad_client_id", "foreign_origin", "draining",
 		"full", "address_full", "no_descriptor", "bad_token", "unauthorized", "forbidden", "rate_limited", "denied", "made_way"}[r]
@@ -37,7 +37,7 @@ func (r refusal) String() string {
 
 // refuse counts an upgrade that does not happen and answers it.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, why refusal, status int, text string) {
-	s.refuseWith(ctx, why, status, map[string]string{"error": text})
+	s.refuseWith(ctx, why, status, map[string]string{"code": why.String(), "error": text})
 }
 
 // refuseWith is refuse with more than a text: said is the answer.

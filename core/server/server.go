@@ -240,7 +240,7 @@ func (s *Server) wrap(c net.Conn) net.Conn {
 		c = behind(c)
 	}
 	if s.tls != nil {
-		c = tls.Server(c, s.tls)
+		c = &secure{tls.Server(c, s.tls)}
 	}
 	return c
 }

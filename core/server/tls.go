@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -82,6 +84,32 @@ func (c *Certificate) Names() []string {
 	}
 	return names
 }
+
+// secure is a TLS connection that tells who speaks plain HTTP what is wrong.
+type secure struct{ *tls.Conn }
+
+// Read answers a request that came without TLS: its first bytes are no record.
+func (c *secure) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	var bad tls.RecordHeaderError
+	if err != nil && errors.As(err, &bad) && bad.Conn != nil && isMethod(bad.RecordHeader[:]) {
+		_, _ = io.WriteString(bad.Conn, answerPlain) // fits into the empty buffer of a new socket
+	}
+	return n, err
+}
+
+// isMethod reports whether a request may begin so.
+func isMethod(begin []byte) bool {
+	for _, method := range []string{"GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "DELET", "PATCH"} {
+		if string(begin) == method {
+			return true
+		}
+	}
+	return false
+}
+
+const answerPlain = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: 49\r\n\r\n" +
+	"this address speaks TLS: use https:// and wss://\n"
 
 // config is that of the server. WebSocket runs on HTTP/1.1.
 func (c *Certificate) config() *tls.Config {

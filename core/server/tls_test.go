@@ -115,8 +115,30 @@ func TestOldProtocolsArePassedOver(t *testing.T) {
 	if got := conn.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
 		t.Errorf("the protocol is %q", got)
 	}
-	if r, err := http.Get("http://" + g.publicAddr + "/healthz"); err == nil { // not TLS
+	for _, method := range []string{"GET", "POST", "DELETE"} { // not TLS
+		request, err := http.NewRequest(method, "http://"+g.publicAddr+"/healthz", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Errorf("plain HTTP is not answered: %v", err)
+			continue
+		}
+		text, err := io.ReadAll(r.Body)
 		_ = r.Body.Close()
-		t.Errorf("plain HTTP is answered with %s", r.Status)
+		if r.StatusCode != http.StatusBadRequest || string(text) != "this address speaks TLS: use https:// and wss://\n" || err != nil || !r.Close {
+			t.Errorf("plain HTTP is answered with %s, %q, %v", r.Status, text, err)
+		}
+	}
+	// What is no request gets nothing.
+	junk, err := net.Dial("tcp", g.publicAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer junk.Close()
+	_, _ = io.WriteString(junk, "\x00\x01\x02\x03\x04\x05")
+	if text, _ := io.ReadAll(junk); strings.Contains(string(text), "HTTP") {
+		t.Errorf("junk is answered with %q", text)
 	}
 }

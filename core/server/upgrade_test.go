@@ -95,12 +95,12 @@ func TestUpgradeRefusals(t *testing.T) {
 		t.Helper()
 		before := g.Stats().Refused[why.String()]
 		r, body := ask(t, g.publicAddr, request)
-		var said struct{ Error string }
+		var said struct{ Code, Error string }
 		if err := json.Unmarshal([]byte(body), &said); err != nil || r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("the answer is no JSON: %q", body)
 		}
-		if r.StatusCode != status || !strings.Contains(said.Error, text) {
-			t.Errorf("got %d %q, want %d %q", r.StatusCode, said.Error, status, text)
+		if r.StatusCode != status || said.Code != why.String() || !strings.Contains(said.Error, text) {
+			t.Errorf("got %d %s %q, want %d %s %q", r.StatusCode, said.Code, said.Error, status, why, text)
 		}
 		if n := g.Stats().Refused[why.String()] - before; n != 1 {
 			t.Errorf("%s was counted %d times", why, n)
@@ -189,8 +189,8 @@ func TestMaxConnections(t *testing.T) {
 	g := start(t, func(o *Options) { o.MaxConnections = 2 })
 	_, first, _ := g.connect(t, "?clientId=a")
 	g.connect(t, "?clientId=b")
-	r, _ := ask(t, g.publicAddr, handshake("?clientId=c"))
-	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || g.Stats().Refused["full"] != 1 {
+	r, body := ask(t, g.publicAddr, handshake("?clientId=c"))
+	if r.StatusCode != 503 || !strings.Contains(body, `{"code":"full",`) || r.Header.Get("Retry-After") == "" || g.Stats().Refused["full"] != 1 {
 		t.Errorf("the third got %d, Retry-After %q", r.StatusCode, r.Header.Get("Retry-After"))
 	}
 	first.Place.Leave()
@@ -204,8 +204,8 @@ func TestMaxConnections(t *testing.T) {
 func TestMaxPerAddress(t *testing.T) {
 	g := start(t, func(o *Options) { o.MaxPerAddress = 1 })
 	_, c, _ := g.connect(t, "?clientId=a")
-	r, _ := ask(t, g.publicAddr, handshake("?clientId=b"))
-	if r.StatusCode != 429 || g.Stats().Refused["address_full"] != 1 || g.Stats().Open != 1 {
+	r, body := ask(t, g.publicAddr, handshake("?clientId=b"))
+	if r.StatusCode != 429 || !strings.Contains(body, `{"code":"address_full",`) || g.Stats().Refused["address_full"] != 1 || g.Stats().Open != 1 {
 		t.Errorf("the second got %d; %+v", r.StatusCode, g.Stats())
 	}
 	c.Place.Leave()

@@ -120,7 +120,7 @@ func (s *settings) name(c core.Config) (pattern, error) {
 	if err != nil {
 		return pattern{}, c.Errorf("client", "%w", err)
 	}
-	return pattern{text: "{" + s.Client + "}", parts: []part{{claim: path}}}, nil
+	return pattern{parts: []part{{claim: path}}}, nil
 }
 
 // source is where the keys come from.

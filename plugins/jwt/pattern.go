@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -14,7 +15,6 @@ const maxPattern = 16
 // only, so that no two subjects can come under one ClientID: claims do not touch
 // each other, and no value but the last holds the character behind it.
 type pattern struct {
-	text  string
 	parts []part
 	open  bool // one or more characters may follow, none of them the one before
 }
@@ -27,9 +27,8 @@ type part struct {
 
 // parsePattern reads "user-{sub}-*".
 func parsePattern(text string) (pattern, error) {
-	p := pattern{text: text}
 	rest, open := strings.CutSuffix(text, "*")
-	p.open = open
+	p := pattern{open: open}
 	for rest != "" {
 		at := strings.IndexAny(rest, "{}*")
 		if at < 0 {
@@ -114,16 +113,36 @@ func (p *pattern) matches(id string, claims map[string]any) error {
 		}
 		var ok bool
 		if rest, ok = strings.CutPrefix(rest, want); !ok {
-			return fmt.Errorf("the token is for another clientId than this one: it must be %s", p.text)
+			return p.another()
 		}
 	}
 	if p.open && rest != "" && !strings.Contains(rest, p.before()) {
 		return nil
 	}
 	if p.open || rest != "" {
-		return fmt.Errorf("the token is for another clientId than this one: it must be %s", p.text)
+		return p.another()
 	}
 	return nil
+}
+
+// another is the error of a token that is for another clientId: what it must be, in
+// words.
+func (p *pattern) another() error {
+	var words []string
+	for _, part := range p.parts {
+		if part.claim != nil {
+			words = append(words, "the token's "+strings.Join(part.claim, "."))
+		} else {
+			words = append(words, strconv.Quote(part.text))
+		}
+	}
+	if p.open {
+		words = append(words, "one or more characters")
+		if len(p.parts) > 0 {
+			words[len(words)-1] += " other than " + strconv.Quote(p.before())
+		}
+	}
+	return errors.New("the token is for another clientId than this one: it must be " + strings.Join(words, ", then "))
 }
 
 // before is the character before the *; what cannot be in a ClientID where there

@@ -3,6 +3,8 @@ package jwt
 import (
 	"encoding/json"
 	"testing"
+
+	"github.com/stratix-gateway/stratix/core"
 )
 
 func TestAPatternSaysWhoMayBeWho(t *testing.T) {
@@ -56,6 +58,23 @@ func TestAPatternSaysWhoMayBeWho(t *testing.T) {
 	f("{n}", `{"n":-1}`, "-1", false)
 	f("{sub}", `{"sub":""}`, "", false)
 	f("{sub}", `{"sub":true}`, "true", false)
+}
+
+func TestARefusalSaysInWordsWhatTheClientIDMustBe(t *testing.T) {
+	f := func(values map[string]any, want string) {
+		t.Helper()
+		values["key"], values["algorithms"] = secret, []any{"HS256"}
+		s := opened(t, values, nil)
+		var g core.Grant
+		err := s.Admit(t.Context(), &core.Handshake{ClientID: "other", Token: sign(t, "HS256", "", secret, good(claims{"user": claims{"id": "u1"}})), Now: noon}, &g)
+		if want = "wrong_client: the token is for another clientId than this one: it must be " + want; err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	f(map[string]any{}, "the token's sub")
+	f(map[string]any{"client": "user.id"}, "the token's user.id")
+	f(map[string]any{"client_pattern": "user-{sub}-*"}, `"user-", then the token's sub, then "-", then one or more characters other than "-"`)
+	f(map[string]any{"client_pattern": "{sub}/{role}"}, `the token's sub, then "/", then the token's role`)
 }
 
 // Two subjects never come under one ClientID.
