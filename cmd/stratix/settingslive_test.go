@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -352,7 +353,9 @@ func TestAReloadSaysWhatHasComeOfEach(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := selfSigned(t, dir)
 	secret := filepath.Join(dir, "secret.txt")
-	save(t, secret, strings.Repeat("s", 64))
+	if err := os.WriteFile(secret, []byte(strings.Repeat("s", 64)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	main := fmt.Sprintf(`pipeline { stage.jwt { key_file = %q, algorithms = {"HS256"}, required = false } }`, secret)
 	s := runTuned(t, main, "window = 5\n", "--tls-cert", cert, "--tls-key", key)
 	reloads := func(want string, ok bool) {
