@@ -1,5 +1,6 @@
 // The client in headless Chromium, which is what Electron's renderer is, with the real gateway.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -119,6 +120,30 @@ describe('a page in Chromium', { skip }, () => {
     assert.deepEqual([log.gaps, web.gaps, log.errors, web.errors], [[], [], [], []]);
     await until('all to be acknowledged', async () => (await gateway.metric('stratix_pending_messages')) === 0);
     t.diagnostic(`${n} messages each way; the page connected ${web.states.filter((s) => s === 'connected').length} times`);
+  });
+
+  test('brings its token as a subprotocol, and in no URL', async (t) => {
+    const secret = '0123456789abcdef0123456789abcdef';
+    const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const unsigned = `${encode({ alg: 'HS256' })}.${encode({ sub: 'web', exp: Math.floor(Date.now() / 1000) + 600 })}`;
+    const token = `${unsigned}.${createHmac('sha256', secret).update(unsigned).digest('base64url')}`;
+    const gateway = await Gateway.start(t, {
+      flags: ['--origins', server.origin], scripts: { 'main.lua': `pipeline { stage.jwt { key = "${secret}", algorithms = { "HS256" } } }` },
+    });
+    const context = await browser.newContext();
+    t.after(() => context.close());
+    const page = await context.newPage();
+    await page.goto(server.origin);
+    const urls = [];
+    page.on('websocket', (ws) => urls.push(ws.url()));
+    const gatewayUrl = `ws://${gateway.listen}/ws`;
+    const state = await page.evaluate(async (options) => {
+      const { StratixClient } = await import('/stratix-client.js');
+      const client = new StratixClient({ clientId: 'web', ...options });
+      await client.connect();
+      return client.state;
+    }, { gatewayUrl, token });
+    assert.deepEqual([state, urls], ['connected', [`${gatewayUrl}?clientId=web`]]);
   });
 
   test('keeps its outbox and its position in IndexedDB over a reload', async (t) => {
