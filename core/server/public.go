@@ -114,7 +114,8 @@ func (s *Server) answering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 		if c, ok := ctx.Conn().(*conn); ok {
 			c.waiting.move(c, &c.waiting.answering)
 			defer func() {
-				if !ctx.Hijacked() {
+				// A stream begins when the handler has ended, and the connection ends with it.
+				if !ctx.Hijacked() && !ctx.Response.IsBodyStream() {
 					c.waiting.move(c, &c.waiting.reading)
 				}
 			}()
