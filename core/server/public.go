@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"runtime/debug"
 
@@ -134,12 +133,4 @@ func (s *Server) answering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 		}
 		h(ctx)
 	}
-}
-
-// quiet is fasthttp's log: what strangers send wrong is of interest when
-// debugging only.
-type quiet struct{ log *slog.Logger }
-
-func (q quiet) Printf(format string, args ...any) {
-	q.log.Debug("http: " + fmt.Sprintf(format, args...))
 }
