@@ -39,6 +39,7 @@ type waiting struct {
 	log       *slog.Logger
 	complaint throttle
 	crowded   throttle
+	came      atomic.Uint64         // how many were let in
 	trust     func(netip.Addr) bool // whose connections count in all only; nil for nobody's
 	mute      bool                  // whoever is refused would not understand the answer
 
@@ -63,6 +64,7 @@ func (w *waiting) enter(c net.Conn, handshakes *sync.WaitGroup) *conn {
 		w.refuse(c, why)
 		return nil
 	}
+	w.came.Add(1)
 	entered := &conn{Conn: c, raw: c, handshakes: handshakes, waiting: w, seat: seat, from: from}
 	w.mu.Lock()
 	defer w.mu.Unlock()
