@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -210,6 +211,10 @@ func (c *serveCmd) readAgain(text []byte) ([]gateway.Setting, func(*gateway.Opti
 	parser, err := next.parser(func(int) {})
 	if err == nil {
 		_, err = parser.Parse(c.said.args)
+	}
+	var off *settingsError
+	if errors.As(err, &off) {
+		err = off // without the name of the command, which nobody has typed
 	}
 	if err != nil {
 		return nil, nil, err

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/apikey"
 	"github.com/stratix-gateway/stratix/core/gateway"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
@@ -123,12 +124,18 @@ func (c *serveCmd) validate() error {
 		}
 		return fmt.Errorf("--%s must be positive", name)
 	}
+	atLeast := func(name string, is, least time.Duration) error {
+		if is >= least {
+			return nil
+		}
+		return fmt.Errorf("--%s must be at least %v: %v was given", name, least, is)
+	}
 	err := errors.Join(
 		positive("max-connections", c.MaxConnections > 0), positive("max-message", c.MaxMessage > 0),
-		positive("handshake-timeout", c.HandshakeTimeout > 0), positive("message-timeout", c.MessageTimeout > 0),
-		positive("ping-every", c.PingEvery > 0), positive("idle-timeout", c.IdleTimeout > 0),
+		positive("handshake-timeout", c.HandshakeTimeout > 0), atLeast("message-timeout", c.MessageTimeout, time.Second),
+		atLeast("ping-every", c.PingEvery, time.Second), atLeast("idle-timeout", c.IdleTimeout, time.Second),
 		positive("queue-bytes", c.QueueBytes > 0), positive("budget", c.Budget > 0), positive("drain-timeout", c.DrainTimeout > 0),
-		positive("window", c.Window > 0), positive("ack-timeout", c.AckTimeout > 0), positive("session-lifetime", c.SessionLifetime > 0),
+		positive("window", c.Window > 0), atLeast("ack-timeout", c.AckTimeout, time.Second), positive("session-lifetime", c.SessionLifetime > 0),
 		positive("max-sessions", c.MaxSessions > 0), positive("dedup-window", c.DedupWindow > 0), positive("dedup-messages", c.DedupMessages > 0),
 		positive("kv-entries", c.KvEntries > 0), positive("kv-bytes", c.KvBytes > 0),
 	)
@@ -137,6 +144,10 @@ func (c *serveCmd) validate() error {
 		return err
 	case badVariable(c.ScriptEnv) != nil:
 		return badVariable(c.ScriptEnv)
+	case c.Summary != 0 && c.Summary < time.Second:
+		return fmt.Errorf("--summary must be at least 1s, or 0 for none: %v was given", c.Summary)
+	case strings.HasPrefix(c.Keys, apikey.Prefix):
+		return errors.New("--keys takes the name of the file that stratix key new has made, and this looks like a key itself")
 	case c.Listen == "":
 		return errors.New("--listen must not be empty: it would be a random port on every address; write HOST:PORT or unix:PATH")
 	case c.Admin == "":

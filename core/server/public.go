@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"runtime/debug"
 
@@ -114,7 +113,8 @@ func (s *Server) answering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 		if c, ok := ctx.Conn().(*conn); ok {
 			c.waiting.move(c, &c.waiting.answering)
 			defer func() {
-				if !ctx.Hijacked() {
+				// A stream begins when the handler has ended, and the connection ends with it.
+				if !ctx.Hijacked() && !ctx.Response.IsBodyStream() {
 					c.waiting.move(c, &c.waiting.reading)
 				}
 			}()
@@ -133,12 +133,4 @@ func (s *Server) answering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 		}
 		h(ctx)
 	}
-}
-
-// quiet is fasthttp's log: what strangers send wrong is of interest when
-// debugging only.
-type quiet struct{ log *slog.Logger }
-
-func (q quiet) Printf(format string, args ...any) {
-	q.log.Debug("http: " + fmt.Sprintf(format, args...))
 }

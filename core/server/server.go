@@ -184,6 +184,8 @@ func New(opt Options) *Server {
 	s.admitting, s.endAdmitting = context.WithCancel(context.Background())
 	s.bound(&opt)
 	s.strangers.refused, s.strangers.log = &s.refused, opt.Log
+	s.operators.refused, s.operators.log = new([refusals]atomic.Uint64), opt.Log // they are refused no upgrades
+	s.operators.counts.bound(maxOperators, 0)
 	s.strangers.trust = func(ip netip.Addr) bool { return s.opt().Proxies.trust(ip) }
 	if opt.Certificate != nil {
 		s.tls, s.strangers.mute = opt.Certificate.config(), true

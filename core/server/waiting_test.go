@@ -103,6 +103,27 @@ func TestWhoWaitsLongestMakesWay(t *testing.T) {
 	}
 }
 
+// untold is a connection of a proxy that has not said yet whom it speaks for: whoever
+// asks waits for that.
+type untold struct {
+	net.Conn
+	t *testing.T
+}
+
+func (c untold) RemoteAddr() net.Addr {
+	c.t.Error("somebody waits for a PROXY header")
+	return c.Conn.RemoteAddr()
+}
+
+func TestNobodyWaitsForTheHeaderOfAProxyThatMakesWay(t *testing.T) {
+	w := newCrowd(t, 1)
+	first, ended := w.enter("192.0.2.1")
+	first.Conn = untold{first.Conn, t}
+	if c, _ := w.enter("192.0.2.2"); c == nil || <-ended != "" {
+		t.Error("the proxy's connection does not make way")
+	}
+}
+
 func TestACrowdFromOneAddressMakesWayForItself(t *testing.T) {
 	w := newCrowd(t, 10)
 	_, slow := w.enter("192.0.2.1")
