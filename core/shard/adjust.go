@@ -77,9 +77,10 @@ func (s *Shard) hurry(c *session) {
 func (s *Shard) sampleTraces() {
 	t := &s.tracer
 	t.every, t.preview, t.easy = s.opt.TraceEvery, s.opt.TraceData, 0
-	if next := t.interval(); t.open == 0 {
-		s.untraced = next
+	t.passing = t.interval()
+	if t.open == 0 {
+		s.untraced = t.passing
 	} else {
-		t.until = next
+		t.until = t.passing
 	}
 }
