@@ -218,7 +218,7 @@ func (h *history) takenBack(snap reload.Snapshot, why string) {
 }
 
 // keep brings the data folder up to what is known. It may take as long as the disk
-// likes.
+// likes. What cannot be written is tried again by the next call.
 func (h *history) keep() error {
 	h.disk.Lock()
 	defer h.disk.Unlock()
@@ -243,7 +243,12 @@ func (h *history) keep() error {
 		}
 	}
 	for _, p := range unkept {
-		errs = append(errs, h.write(p))
+		if err := h.write(p); err != nil {
+			errs = append(errs, err)
+			h.mu.Lock()
+			p.unkept = true // the next call tries again
+			h.mu.Unlock()
+		}
 	}
 	return errors.Join(errs...)
 }
