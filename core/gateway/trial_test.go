@@ -79,3 +79,21 @@ func TestTheVerdictOnATrialIsNotOneClients(t *testing.T) {
 	f("on_connect fails for one", core.Toll{Connects: 20, Unmet: 20}, 1, 0, 1000, 2)
 	f("on_tick fails for all", core.Toll{Ticks: 20, Missed: 10, Errors: 10, Calls: 20}, 0, 0, 1000, 0)
 }
+
+// The share of a canary stays as it was when it began, whatever --canary is by now.
+func TestTheVerdictOnACanaryIsOfItsOwnShare(t *testing.T) {
+	y := &trial{canary: true, share: 0.5}
+	f := func(now float64, want int) {
+		t.Helper()
+		toll := tolled(20, 20, 100)
+		toll.Failing.Add(1)
+		toll.Talkers = 1000
+		o := &Options{Budget: 100_000, RollbackErrors: 0.05, RollbackClients: 3, Canary: now}
+		if why, missing := y.verdict(o, toll); why == "" || missing != want {
+			t.Errorf("with --canary %g by now %d are missing to %q, want %d", now, missing, why, want)
+		}
+	}
+	f(0.5, 2)
+	f(0, 2)
+	f(0.001, 2)
+}
