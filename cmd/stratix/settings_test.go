@@ -164,7 +164,6 @@ func TestEverySettingEitherChangesSomethingOrNeedsARestart(t *testing.T) {
 	for name := range serveFlags(t, &cli{}) {
 		names++
 		c := parsed(t)
-		c.Serve.Keys = "keys" // without them nobody publishes
 		before := options(c)
 		other(t, serveFlags(t, c)[name])
 		_, fixed := restarts[name]
