@@ -97,3 +97,25 @@ func TestTheVerdictOnACanaryIsOfItsOwnShare(t *testing.T) {
 	f(0, 2)
 	f(0.001, 2)
 }
+
+// What is heavy is said by settings that can change while a generation is on trial.
+func TestWhatIsHeavyChangesOnTrial(t *testing.T) {
+	r := serve(t, made{Name: "old"}, nil) // half of 100,000
+	f := func(want int) {
+		t.Helper()
+		if got := r.shards.Toll(r.scripts.report().generation).Most; got != want {
+			t.Errorf("more than %d instructions are heavy, want %d", got, want)
+		}
+	}
+	f(50_000)
+	if err := r.save(made{Name: "new"}); err != nil {
+		t.Fatal(err)
+	}
+	f(50_000)
+	r.settings.mu.Lock()
+	defer r.settings.mu.Unlock()
+	r.applySettings(func(o *Options) { o.RollbackInstructions = 0.1 })
+	f(10_000)
+	r.applySettings(func(o *Options) { o.Budget = 1000 })
+	f(100)
+}
