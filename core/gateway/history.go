@@ -312,14 +312,3 @@ func (h *history) write(p *past) error {
 	}
 	return nil
 }
-
-// lines splits an error into one line a problem.
-func lines(err error) []string {
-	var out []string
-	for _, l := range strings.Split(err.Error(), "\n") {
-		if l = strings.TrimSpace(l); l != "" {
-			out = append(out, l)
-		}
-	}
-	return out
-}
