@@ -220,7 +220,7 @@ func (c *serveCmd) readAgain(text []byte) ([]gateway.Setting, func(*gateway.Opti
 		return nil, nil, err
 	}
 	wanted := &next.Serve
-	if _, err := wanted.options(slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := wanted.without(c).options(slog.New(slog.DiscardHandler)); err != nil {
 		return nil, nil, wanted.said.blame(err)
 	}
 	mixed, err := c.mixed(wanted)

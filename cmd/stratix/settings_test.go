@@ -186,7 +186,6 @@ func TestEverySettingEitherChangesSomethingOrNeedsARestart(t *testing.T) {
 	for name := range serveFlags(t, &cli{}) {
 		names++
 		c := parsed(t)
-		c.Serve.Keys = "keys" // without them nobody publishes
 		before := options(c)
 		other(t, serveFlags(t, c)[name])
 		_, fixed := restarts[name]
@@ -239,4 +238,33 @@ func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 	if _, err := c.Serve.options(slog.New(slog.DiscardHandler)); err != nil {
 		t.Error(err)
 	}
+}
+
+// What is in use is looked after by itself: that its file is broken by now keeps no
+// operator from changing something else.
+func TestABrokenFileOfSomethingInUseKeepsNoSettingFromChanging(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := selfSigned(t, dir)
+	keys, issuer, file := filepath.Join(dir, "keys"), filepath.Join(dir, "issuer"), filepath.Join(dir, "settings")
+	f := func(text, want string, args ...string) {
+		t.Helper()
+		save(t, file, "")
+		c := parsed(t, append(args, "--settings", file)...)
+		_, _, err := c.Serve.settings().Read([]byte(text))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q with %q: got %v, want %q", text, args, err, want)
+		}
+	}
+	for _, name := range []string{cert, key, keys, issuer} {
+		save(t, name, "nonsense")
+	}
+	tls := []string{"--tls-cert", cert, "--tls-key", key}
+	tokens := []string{"--api-jwks", issuer, "--api-audience", "a", "--api-algorithms", "HS256"}
+	f("window = 7", "", tls...)
+	f("window = 7", "", "--keys", keys)
+	f("window = 7", "", tokens...)
+	// What a restart would read is read.
+	f("tls-cert = "+cert+"\ntls-key = "+key, ":1: --tls-cert")
+	f("keys = "+keys, "keys")
+	f("api-issuer = b", "--api-jwks", tokens...)
 }

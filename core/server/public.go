@@ -105,8 +105,8 @@ func badRequest(ctx *fasthttp.RequestCtx, err error) {
 	}
 }
 
-// answering is around each handler. While it runs the connection makes way for
-// nobody. What may be read in several ways does not reach it, and a panic in it
+// answering is around each handler. While it runs, and while a stream is written,
+// the connection makes way for nobody. What may be read in several ways does not reach it, and a panic in it
 // does not end the process, which fasthttp would let it do.
 func (s *Server) answering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {

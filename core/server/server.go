@@ -183,8 +183,9 @@ func New(opt Options) *Server {
 	s.options.Store(&opt)
 	s.admitting, s.endAdmitting = context.WithCancel(context.Background())
 	s.bound(&opt)
-	s.strangers.refused, s.strangers.log = &s.refused, opt.Log
-	s.operators.refused, s.operators.log = new([refusals]atomic.Uint64), opt.Log // they are refused no upgrades
+	for _, w := range []*waiting{&s.strangers, &s.operators} { // descriptors may be short for both
+		w.refused, w.log = &s.refused, opt.Log
+	}
 	s.operators.counts.bound(maxOperators, 0)
 	s.strangers.trust = func(ip netip.Addr) bool { return s.opt().Proxies.trust(ip) }
 	if opt.Certificate != nil {

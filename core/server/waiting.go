@@ -27,12 +27,14 @@ const lookedAt = 64
 const minPerAddress = 64
 
 // waiting holds the accepted connections that are still HTTP: no client has
-// come out of them, and perhaps none ever will. counts has its bounds.
+// come out of them, and perhaps none ever will. It needs refused and log, and has no
+// bounds before counts.bound.
 //
 // Where there is no room for one more, the one that has waited longest for the
 // rest of its request makes way. A request takes milliseconds to arrive, so those
 // who hold connections open and send little lose them to those who do not, however
-// many they are. One whose request is being answered never makes way.
+// many they are. One whose request is being answered never makes way, be the answer a
+// stream.
 type waiting struct {
 	counts    counts
 	refused   *[refusals]atomic.Uint64
@@ -96,6 +98,7 @@ func (w *waiting) makeWay(from address) bool {
 
 	w.refused[madeWay].Add(1)
 	if missed, ok := w.crowded.pass(time.Now()); ok {
+		// The address of the raw one: that of a proxy's client may still be on the way.
 		w.log.Warn("connections are closed before their request is there: those that wait longest make way for others",
 			"remote", c.raw.RemoteAddr().String(), "limit", w.counts.max.Load(), "reason", madeWay.String(), "unlogged", missed)
 	}
