@@ -1,7 +1,6 @@
 package server
 
 import (
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -141,30 +140,4 @@ func TestAcceptOutlivesAShortage(t *testing.T) {
 			t.Error("a lasting error was taken for a passing one")
 		}
 	})
-}
-
-// The operators' side has no bounds, and a shortage of descriptors all the same.
-func TestWithoutDescriptorsOperatorsMakeWayToo(t *testing.T) {
-	g := start(t, nil)
-	idle := dial(t, g.adminAddr)
-	idle.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	idle.answer()
-	client, _ := net.Pipe()
-	ln := &listener{Listener: &scripted{errs: []error{syscall.EMFILE}, conn: client}, waiting: &g.operators, log: slog.New(slog.DiscardHandler)}
-	eventually(t, "it waits for another request", func() bool {
-		g.operators.mu.Lock()
-		defer g.operators.mu.Unlock()
-		return g.operators.reading.Len() == 1
-	})
-	c, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	if _, err := idle.in.ReadByte(); err != io.EOF {
-		t.Errorf("the connection is still open: %v", err)
-	}
-	if n := g.Stats().Refused["made_way"]; n != 1 {
-		t.Errorf("%d have made way", n)
-	}
 }

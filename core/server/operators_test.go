@@ -3,7 +3,6 @@ package server
 import (
 	"log/slog"
 	"net"
-	"net/url"
 	"syscall"
 	"testing"
 )
@@ -33,27 +32,6 @@ func TestWithoutDescriptorsAnIdleOperatorMakesWay(t *testing.T) {
 	}
 	if n := g.Stats().Refused["made_way"]; n != 1 {
 		t.Errorf("%d have made way", n)
-	}
-}
-
-func TestAStreamMakesWayForNobody(t *testing.T) {
-	end := make(chan struct{})
-	g := start(t, func(o *Options) {
-		o.Live = func(url.Values) (Stream, error) {
-			return func(write func([]byte) error) {
-				_ = write([]byte("{}\n"))
-				<-end
-			}, nil
-		}
-	})
-	defer close(end)
-	p := dial(t, g.adminAddr)
-	p.send("GET /v1/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	if _, err := p.in.ReadString('}'); err != nil {
-		t.Fatal(err)
-	}
-	if g.operators.makeWay(noPeer) {
-		t.Error("it makes way")
 	}
 }
 
