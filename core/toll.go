@@ -74,6 +74,7 @@ func (t *Toll) Add(o *Toll) {
 	t.Ticks += o.Ticks
 	t.Missed += o.Missed
 	t.Talkers += o.Talkers
+	t.Most = max(t.Most, o.Most)
 	t.Failing.addAll(&o.Failing)
 	t.Heavy.addAll(&o.Heavy)
 	for i, n := range o.weights {

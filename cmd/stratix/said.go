@@ -226,14 +226,15 @@ func (c *serveCmd) readAgain(text []byte) ([]gateway.Setting, func(*gateway.Opti
 	if err == nil {
 		_, err = parser.Parse(c.said.args)
 	}
-	if off := new(settingsError); errors.As(err, &off) {
-		return nil, nil, off // without the name of the command before it
+	var off *settingsError
+	if errors.As(err, &off) {
+		err = off // without the name of the command, which nobody has typed
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	wanted := &next.Serve
-	if _, err := wanted.options(slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := wanted.without(c).options(slog.New(slog.DiscardHandler)); err != nil {
 		return nil, nil, wanted.said.blame(err)
 	}
 	mixed, err := c.mixed(wanted)

@@ -106,7 +106,7 @@ A flag wins over the environment, and that over the settings file. stratix setti
   origins = https://app.example.com, file://
   log-level = debug
 
-Signals: SIGHUP reads the settings file, the certificate, the keys and the scripts again; what needs a restart is logged. SIGTERM and SIGINT let the clients go and exit with 0;
+Signals: SIGHUP reads the settings file, the certificate, the keys (of the API, of tokens) and the scripts again; what needs a restart is logged. SIGTERM and SIGINT let the clients go and exit with 0;
 a second one ends at once, with 130.`
 }
 

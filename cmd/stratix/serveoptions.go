@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime"
 
 	"github.com/stratix-gateway/stratix/core/apikey"
@@ -40,10 +41,7 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 		}
 	}
 	if c.APIJWKS != "" {
-		opt.Tokens, err = apitoken.New(apitoken.Settings{
-			Keys: c.APIJWKS, Algorithms: c.APIAlgorithms, Audience: c.APIAudience, Issuer: c.APIIssuer, ScopePrefix: c.APIScopePrefix,
-		}, log)
-		if err != nil {
+		if opt.Tokens, err = apitoken.New(c.tokens(), log); err != nil {
 			errs = append(errs, fmt.Errorf("--api-jwks: %w", err))
 		}
 	}
@@ -63,6 +61,28 @@ func (c *serveCmd) options(log *slog.Logger) (gateway.Options, error) {
 		}
 	}
 	return opt, nil
+}
+
+// tokens are whose tokens open the API.
+func (c *serveCmd) tokens() apitoken.Settings {
+	return apitoken.Settings{
+		Keys: c.APIJWKS, Algorithms: c.APIAlgorithms, Audience: c.APIAudience, Issuer: c.APIIssuer, ScopePrefix: c.APIScopePrefix,
+	}
+}
+
+// without is c but for the files that a process with the settings of now has read, and
+// looks after: what is wrong with one of them by now is told there.
+func (c serveCmd) without(now *serveCmd) *serveCmd {
+	if c.TLSCert == now.TLSCert && c.TLSKey == now.TLSKey {
+		c.TLSCert, c.TLSKey = "", ""
+	}
+	if c.Keys == now.Keys {
+		c.Keys = ""
+	}
+	if reflect.DeepEqual(c.tokens(), now.tokens()) {
+		c.APIJWKS = ""
+	}
+	return &c
 }
 
 // change sets those options that can change while the gateway runs: the settings

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/apikey"
 	"github.com/stratix-gateway/stratix/core/gateway"
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
@@ -54,25 +55,32 @@ type rule struct {
 	text   string
 }
 
+// tooShort is the rule of a time that has to be a second at least.
+func tooShort(name string, is time.Duration) rule {
+	return rule{is < time.Second, fmt.Sprintf("--%s must be at least 1s: %v was given", name, is)}
+}
+
 func (c *serveCmd) rules() []rule {
 	return []rule{
 		{c.MaxConnections <= 0, "--max-connections must be positive"},
 		{c.MaxMessage <= 0, "--max-message must be positive"},
 		{c.HandshakeTimeout <= 0, "--handshake-timeout must be positive"},
-		{c.MessageTimeout <= 0, "--message-timeout must be positive"},
-		{c.PingEvery <= 0, "--ping-every must be positive"},
-		{c.IdleTimeout <= 0, "--idle-timeout must be positive"},
+		tooShort("message-timeout", c.MessageTimeout),
+		tooShort("ping-every", c.PingEvery),
+		tooShort("idle-timeout", c.IdleTimeout),
 		{c.QueueBytes <= 0, "--queue-bytes must be positive"},
 		{c.Budget <= 0, "--budget must be positive"},
 		{c.DrainTimeout <= 0, "--drain-timeout must be positive"},
 		{c.Window <= 0, "--window must be positive"},
-		{c.AckTimeout <= 0, "--ack-timeout must be positive"},
+		tooShort("ack-timeout", c.AckTimeout),
 		{c.SessionLifetime <= 0, "--session-lifetime must be positive"},
 		{c.MaxSessions <= 0, "--max-sessions must be positive"},
 		{c.DedupWindow <= 0, "--dedup-window must be positive"},
 		{c.DedupMessages <= 0, "--dedup-messages must be positive"},
 		{c.KvEntries <= 0, "--kv-entries must be positive"},
 		{c.KvBytes <= 0, "--kv-bytes must be positive"},
+		{c.Summary != 0 && c.Summary < time.Second, fmt.Sprintf("--summary must be at least 1s, or 0 for none: %v was given", c.Summary)},
+		{strings.HasPrefix(c.Keys, apikey.Prefix), "--keys takes the name of the file that stratix key new has made, and this looks like a key itself"},
 		{c.Listen == "", "--listen must not be empty: it would be a random port on every address; write HOST:PORT or unix:PATH"},
 		{c.Admin == "", "--admin must not be empty: write HOST:PORT, unix:PATH or off"},
 		{(c.TLSCert == "") != (c.TLSKey == ""), "--tls-cert and --tls-key go together"},

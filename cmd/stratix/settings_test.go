@@ -38,6 +38,9 @@ func TestWhatIsWrongWithSettingsIsSaidWithItsLine(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
 		_, err := parseSettings("s", text, someNames)
+		for n := 1; strings.Contains(want, "s:N:"); n++ {
+			want = strings.Replace(want, "s:N:", fmt.Sprintf("s:%d:", n), 1)
+		}
 		if fmt.Sprint(err) != want {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
@@ -48,11 +51,30 @@ func TestWhatIsWrongWithSettingsIsSaidWithItsLine(t *testing.T) {
 	f("= 1", `s:1: unknown setting ""; stratix serve --help lists them`)
 	f("settings = x", "s:1: the file cannot say which file is read: that is --settings or STRATIX_SETTINGS")
 	f("deflate", `s:1: "deflate" is no setting: write name = value`)
-	f("deflate: yes", `s:1: "deflate: yes" is no setting: write name = value`)
+	f("deflate: yes", `s:1: "deflate" is no setting: write name = value`)
+	f("STRATIX_MAX_CONNECTIONS = 3", `s:1: unknown setting "STRATIX_MAX_CONNECTIONS"; did you mean "max-connections"?`)
+	f("export DEFLATE", `s:1: the line is no setting: write name = value`)
 	f("deflate = no\n#\ndeflate = yes", "s:3: deflate is set in line 1 already: keep one of them")
-	f("what\nlisten = x\never", "s:1: \"what\" is no setting: write name = value\ns:3: \"ever\" is no setting: write name = value")
+	f("what\nlisten = x\never", "s:1: the line is no setting: write name = value\ns:3: the line is no setting: write name = value")
+	f("listen = \"x\"\norigins = 'a', 'b'", "s:1: listen: write the value without quotes\ns:2: origins: write the value without quotes")
+	f("deflate = no\rlisten = x", "s:1: there is a control character in the line; lines end with LF or CR LF")
+	f("# a comment\rdeflate = no\r\n", "s:1: there is a control character in the line; lines end with LF or CR LF")
+	f("listen = \x1b[2Jx", "s:1: there is a control character in the line; lines end with LF or CR LF")
+	f(strings.Repeat("what\n", 1000), strings.Repeat("s:N: the line is no setting: write name = value\n", maxProblems)+
+		"s:21: this and what follows was not looked at: is it the settings file?")
 	f("listen = \xff", "s: it is no text in UTF-8")
 	f("listen = \x00", "s: it is no text in UTF-8")
+}
+
+// Who names the wrong file must not find it in the log.
+func TestWhatIsWrongWithSettingsShowsNoSecret(t *testing.T) {
+	const secret = "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQC7VJTUt9Us8cKj"
+	for _, text := range []string{secret, secret + "=", secret + " = " + secret, "api-token: " + secret, "listen " + secret, "--listen " + secret, "api_token = " + secret, `listen = "` + secret} {
+		_, err := parseSettings("s", text, someNames)
+		if err == nil || strings.Contains(err.Error(), secret[:20]) {
+			t.Errorf("%q is told as %v", text, err)
+		}
+	}
 }
 
 func FuzzSettings(f *testing.F) {
@@ -164,7 +186,6 @@ func TestEverySettingEitherChangesSomethingOrNeedsARestart(t *testing.T) {
 	for name := range serveFlags(t, &cli{}) {
 		names++
 		c := parsed(t)
-		c.Serve.Keys = "keys" // without them nobody publishes
 		before := options(c)
 		other(t, serveFlags(t, c)[name])
 		_, fixed := restarts[name]
@@ -217,4 +238,33 @@ func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 	if _, err := c.Serve.options(slog.New(slog.DiscardHandler)); err != nil {
 		t.Error(err)
 	}
+}
+
+// What is in use is looked after by itself: that its file is broken by now keeps no
+// operator from changing something else.
+func TestABrokenFileOfSomethingInUseKeepsNoSettingFromChanging(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := selfSigned(t, dir)
+	keys, issuer, file := filepath.Join(dir, "keys"), filepath.Join(dir, "issuer"), filepath.Join(dir, "settings")
+	f := func(text, want string, args ...string) {
+		t.Helper()
+		save(t, file, "")
+		c := parsed(t, append(args, "--settings", file)...)
+		_, _, err := c.Serve.settings().Read([]byte(text))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q with %q: got %v, want %q", text, args, err, want)
+		}
+	}
+	for _, name := range []string{cert, key, keys, issuer} {
+		save(t, name, "nonsense")
+	}
+	tls := []string{"--tls-cert", cert, "--tls-key", key}
+	tokens := []string{"--api-jwks", issuer, "--api-audience", "a", "--api-algorithms", "HS256"}
+	f("window = 7", "", tls...)
+	f("window = 7", "", "--keys", keys)
+	f("window = 7", "", tokens...)
+	// What a restart would read is read.
+	f("tls-cert = "+cert+"\ntls-key = "+key, ":1: --tls-cert")
+	f("keys = "+keys, "keys")
+	f("api-issuer = b", "--api-jwks", tokens...)
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core/shadow"
@@ -97,4 +98,15 @@ func (g *Gateway) note(a *Attempt, began time.Time) time.Duration {
 	}
 	sc.last = *a
 	return took
+}
+
+// lines splits an error into one line a problem.
+func lines(err error) []string {
+	var out []string
+	for _, l := range strings.Split(err.Error(), "\n") {
+		if l = strings.TrimSpace(l); l != "" {
+			out = append(out, l)
+		}
+	}
+	return out
 }

@@ -152,9 +152,6 @@ func (g *Gateway) load(p *passage, snap reload.Snapshot, previous *core.Generati
 	if err != nil {
 		return nil, err
 	}
-	for _, program := range gen.Programs {
-		program.Toll.Most = g.opt().heavy()
-	}
 	p.Warnings = gen.Warnings
 	p.end("ok", plainCount(len(gen.Warnings), "warning"))
 	return gen, nil

@@ -101,8 +101,6 @@ type Gateway struct {
 	metrics   *metric.Registry // of the scripts
 	upstreams *upstream.Registry
 	journal   *journal.Journal // nil without a data folder
-	sync      core.Sync        // of the journal
-	recovered bool             // the journal runs
 	shards    *shard.Set
 	server    *server.Server
 	public    net.Listener
@@ -115,6 +113,10 @@ type Gateway struct {
 	admitters atomic.Pointer[[]core.Admitter] // of the live generation
 	scripts   scripts
 	consoles  consoles
+
+	run       sync.Mutex // guards what follows: a reload need not wait for the recovery
+	sync      core.Sync  // of the journal
+	recovered bool       // the journal runs
 
 	certificateError atomic.Pointer[string] // of the last look at its files
 

@@ -218,7 +218,7 @@ func (h *history) takenBack(snap reload.Snapshot, why string) {
 }
 
 // keep brings the data folder up to what is known. It may take as long as the disk
-// likes.
+// likes. What cannot be written is tried again by the next call.
 func (h *history) keep() error {
 	h.disk.Lock()
 	defer h.disk.Unlock()
@@ -243,7 +243,12 @@ func (h *history) keep() error {
 		}
 	}
 	for _, p := range unkept {
-		errs = append(errs, h.write(p))
+		if err := h.write(p); err != nil {
+			errs = append(errs, err)
+			h.mu.Lock()
+			p.unkept = true // the next call tries again
+			h.mu.Unlock()
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -306,15 +311,4 @@ func (h *history) write(p *past) error {
 		return fmt.Errorf("keep a generation: %w", err)
 	}
 	return nil
-}
-
-// lines splits an error into one line a problem.
-func lines(err error) []string {
-	var out []string
-	for _, l := range strings.Split(err.Error(), "\n") {
-		if l = strings.TrimSpace(l); l != "" {
-			out = append(out, l)
-		}
-	}
-	return out
 }

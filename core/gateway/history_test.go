@@ -196,6 +196,31 @@ func TestTheNameOfADataFolderIsNoPattern(t *testing.T) {
 	}
 }
 
+// A disk that is full for a moment must not make a restart serve what was taken back.
+func TestWhatCouldNotBeKeptIsKeptLater(t *testing.T) {
+	data := t.TempDir()
+	h := mustOpen(t, data, "/scripts")
+	if err := h.live(snapOf("bad"), 1); err != nil {
+		t.Fatal(err)
+	}
+	in := h.path(h.all[0]) + ".tmp"
+	if err := os.Mkdir(in, 0o700); err != nil { // in its way
+		t.Fatal(err)
+	}
+	if err := h.back(snapOf("bad"), "it failed"); err == nil {
+		t.Fatal("it was kept")
+	}
+	if err := os.Remove(in); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.live(snapOf("mended"), 2); err != nil {
+		t.Fatal(err)
+	}
+	if p := mustOpen(t, data, "/scripts").find(snapOf("bad").Hash); p == nil || p.Bad != "it failed" {
+		t.Errorf("the disk has %+v", p)
+	}
+}
+
 func TestWhatWasNeverWrittenIsForgottenWithoutAnError(t *testing.T) {
 	data := t.TempDir()
 	h := mustOpen(t, data, "/scripts")

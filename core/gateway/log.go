@@ -43,6 +43,8 @@ func (g *Gateway) configureDisk(s core.DiskSettings) error {
 	if g.journal == nil {
 		return errors.New("there is no data folder to keep messages in: start the gateway with --data, or take the stage out")
 	}
+	g.run.Lock()
+	defer g.run.Unlock()
 	g.journal.Configure(s)
 	g.sync = s.Sync
 	if g.recovered {
@@ -52,7 +54,7 @@ func (g *Gateway) configureDisk(s core.DiskSettings) error {
 }
 
 // noteRun writes down under which sync this run goes on, or that it has ended in
-// order.
+// order. The caller holds g.run.
 func (g *Gateway) noteRun(ended bool) {
 	buf, at := journal.BeginRecord(nil)
 	buf = journal.EndRecord(record.AppendRun(buf, g.sync, ended), at)
@@ -88,8 +90,10 @@ func (g *Gateway) recover() error {
 	}
 	rec.End(damaged)
 	g.journal.Start()
+	g.run.Lock()
 	g.recovered = true
 	g.noteRun(false)
+	g.run.Unlock()
 	if report.Records > 0 || len(report.Damaged)+len(report.Torn) > 0 {
 		pending, boxes := rec.Pending()
 		g.log.Info("recovered", "pending", pending, "clients", boxes, "records", report.Records, "bytes", report.Bytes,
@@ -120,9 +124,11 @@ func (g *Gateway) closeJournal() error {
 	if g.journal == nil {
 		return nil
 	}
+	g.run.Lock()
 	if g.recovered {
 		g.noteRun(true)
 	}
+	g.run.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	return g.journal.Close(ctx)

@@ -39,6 +39,7 @@ func (g *Gateway) shardOptions(o *Options) shard.Options {
 		TraceData:  o.TraceData,
 
 		Budget: o.Budget,
+		Heavy:  o.heavy(),
 
 		Renew: g.renew,
 

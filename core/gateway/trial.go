@@ -18,6 +18,7 @@ type trial struct {
 	generation *core.Generation
 	snapshot   reload.Snapshot
 	canary     bool
+	share      float64   // of the clients that have a canary
 	before     [32]byte  // the hash of what has proved itself: it comes back where this fails ...
 	base       core.Toll // ... and what that has cost
 	window     time.Duration
@@ -106,10 +107,7 @@ func (g *Gateway) watchTrial(ctx context.Context, t *trial) {
 		case <-tick.C:
 		}
 		toll := g.shards.Toll(t.generation.Number)
-		if t.canary { // about so many of them have it
-			toll.Talkers = int(math.Round(g.opt().Canary * float64(toll.Talkers)))
-		}
-		switch why, missing := g.opt().verdict(&toll, &t.base); {
+		switch why, missing := t.verdict(g.opt(), &toll); {
 		case why == "":
 		case missing == 0:
 			g.takeBack(t, why)
@@ -120,6 +118,14 @@ func (g *Gateway) watchTrial(ctx context.Context, t *trial) {
 				"generation", t.generation.Number, "reason", why, "clients missing", missing)
 		}
 	}
+}
+
+// verdict is that of o on t, whose clients so far are in toll.
+func (t *trial) verdict(o *Options, toll *core.Toll) (why string, missing int) {
+	if t.canary { // about so many of them have it
+		toll.Talkers = int(math.Round(t.share * float64(toll.Talkers)))
+	}
+	return o.verdict(toll, &t.base)
 }
 
 // heavy is how many instructions a message may take on trial.
@@ -222,7 +228,7 @@ func (g *Gateway) beginCanary(o *Options, gen *core.Generation, snap reload.Snap
 	sc := &g.scripts
 	g.endCanary()
 	t := g.newTrial(gen, snap)
-	t.canary, t.window, t.passage = true, o.RollbackWindow, p
+	t.canary, t.share, t.window, t.passage = true, o.Canary, o.RollbackWindow, p
 	t.gone = sc.expect(gen.Number, g.opt().Shards)
 	p.step("canary")
 	g.shards.Canary(gen, o.Canary)

@@ -79,3 +79,43 @@ func TestTheVerdictOnATrialIsNotOneClients(t *testing.T) {
 	f("on_connect fails for one", core.Toll{Connects: 20, Unmet: 20}, 1, 0, 1000, 2)
 	f("on_tick fails for all", core.Toll{Ticks: 20, Missed: 10, Errors: 10, Calls: 20}, 0, 0, 1000, 0)
 }
+
+// The share of a canary stays as it was when it began, whatever --canary is by now.
+func TestTheVerdictOnACanaryIsOfItsOwnShare(t *testing.T) {
+	y := &trial{canary: true, share: 0.5}
+	f := func(now float64, want int) {
+		t.Helper()
+		toll := tolled(20, 20, 100)
+		toll.Failing.Add(1)
+		toll.Talkers = 1000
+		o := &Options{Budget: 100_000, RollbackErrors: 0.05, RollbackClients: 3, Canary: now}
+		if why, missing := y.verdict(o, toll); why == "" || missing != want {
+			t.Errorf("with --canary %g by now %d are missing to %q, want %d", now, missing, why, want)
+		}
+	}
+	f(0.5, 2)
+	f(0, 2)
+	f(0.001, 2)
+}
+
+// What is heavy is said by settings that can change while a generation is on trial.
+func TestWhatIsHeavyChangesOnTrial(t *testing.T) {
+	r := serve(t, made{Name: "old"}, nil) // half of 100,000
+	f := func(want int) {
+		t.Helper()
+		if got := r.shards.Toll(r.scripts.report().generation).Most; got != want {
+			t.Errorf("more than %d instructions are heavy, want %d", got, want)
+		}
+	}
+	f(50_000)
+	if err := r.save(made{Name: "new"}); err != nil {
+		t.Fatal(err)
+	}
+	f(50_000)
+	r.settings.mu.Lock()
+	defer r.settings.mu.Unlock()
+	r.applySettings(func(o *Options) { o.RollbackInstructions = 0.1 })
+	f(10_000)
+	r.applySettings(func(o *Options) { o.Budget = 1000 })
+	f(100)
+}

@@ -21,7 +21,7 @@ const (
 	trimLooks = 6
 )
 
-// trim gives the memory that a wave of handshakes, farewells or messages left behind back
+// trim gives the memory that a wave of strangers, handshakes, farewells or messages left behind back
 // to the system when the wave is over. A message leaves next to no garbage, so
 // on a gateway at rest the collector would not run for a long time.
 func (g *Gateway) trim(ctx context.Context) {
@@ -36,7 +36,7 @@ func (g *Gateway) trim(ctx context.Context) {
 		case <-tick.C:
 		}
 		st := g.server.Stats()
-		now := 2*st.Upgraded - uint64(st.Open) // came and went
+		now := st.Came + 2*st.Upgraded - uint64(st.Open) // came and went
 		if g.journal != nil {
 			now += g.journal.Stats().Records / trimRecords
 		}

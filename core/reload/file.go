@@ -26,8 +26,15 @@ type File struct {
 	blind bool // for tests: no events, polling only
 }
 
-// ReadFile reads a file of at most MaxFile bytes.
+// ReadFile reads a regular file of at most MaxFile bytes. It does not wait for anybody, as
+// the opening of a pipe would.
 func ReadFile(path string) ([]byte, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return nil, unnamed(path, err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: it is not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, unnamed(path, err)

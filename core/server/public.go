@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"runtime/debug"
 
@@ -106,15 +105,16 @@ func badRequest(ctx *fasthttp.RequestCtx, err error) {
 	}
 }
 
-// answering is around each handler. While it runs the connection makes way for
-// nobody. What may be read in several ways does not reach it, and a panic in it
+// answering is around each handler. While it runs, and while a stream is written,
+// the connection makes way for nobody. What may be read in several ways does not reach it, and a panic in it
 // does not end the process, which fasthttp would let it do.
 func (s *Server) answering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		if c, ok := ctx.Conn().(*conn); ok {
 			c.waiting.move(c, &c.waiting.answering)
 			defer func() {
-				if !ctx.Hijacked() {
+				// A stream begins when the handler has ended, and the connection ends with it.
+				if !ctx.Hijacked() && !ctx.Response.IsBodyStream() {
 					c.waiting.move(c, &c.waiting.reading)
 				}
 			}()
@@ -133,12 +133,4 @@ func (s *Server) answering(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 		}
 		h(ctx)
 	}
-}
-
-// quiet is fasthttp's log: what strangers send wrong is of interest when
-// debugging only.
-type quiet struct{ log *slog.Logger }
-
-func (q quiet) Printf(format string, args ...any) {
-	q.log.Debug("http: " + fmt.Sprintf(format, args...))
 }

@@ -185,7 +185,10 @@ func New(opt Options) *Server {
 	s.options.Store(&opt)
 	s.admitting, s.endAdmitting = context.WithCancel(context.Background())
 	s.bound(&opt)
-	s.strangers.refused, s.strangers.log = &s.refused, opt.Log
+	for _, w := range []*waiting{&s.strangers, &s.operators} { // descriptors may be short for both
+		w.refused, w.log = &s.refused, opt.Log
+	}
+	s.operators.counts.bound(maxOperators, 0)
 	s.strangers.trust = func(ip netip.Addr) bool { return s.opt().Proxies.trust(ip) }
 	if opt.Certificate != nil {
 		s.tls, s.strangers.mute = opt.Certificate.config(), true

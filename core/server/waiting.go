@@ -15,6 +15,9 @@ import (
 // ones not counted.
 const maxHandshakes = 8192
 
+// maxOperators bounds those of its admin side.
+const maxOperators = 1024
+
 // lookedAt is among how many that have waited longest one of a newcomer's own
 // address is looked for.
 const lookedAt = 64
@@ -24,18 +27,21 @@ const lookedAt = 64
 const minPerAddress = 64
 
 // waiting holds the accepted connections that are still HTTP: no client has
-// come out of them, and perhaps none ever will. Its zero value has no bounds.
+// come out of them, and perhaps none ever will. It needs refused and log, and has no
+// bounds before counts.bound.
 //
 // Where there is no room for one more, the one that has waited longest for the
 // rest of its request makes way. A request takes milliseconds to arrive, so those
 // who hold connections open and send little lose them to those who do not, however
-// many they are. One whose request is being answered never makes way.
+// many they are. One whose request is being answered never makes way, be the answer a
+// stream.
 type waiting struct {
 	counts    counts
 	refused   *[refusals]atomic.Uint64
 	log       *slog.Logger
 	complaint throttle
 	crowded   throttle
+	came      atomic.Uint64         // how many were let in
 	trust     func(netip.Addr) bool // whose connections count in all only; nil for nobody's
 	mute      bool                  // whoever is refused would not understand the answer
 
@@ -60,6 +66,7 @@ func (w *waiting) enter(c net.Conn, handshakes *sync.WaitGroup) *conn {
 		w.refuse(c, why)
 		return nil
 	}
+	w.came.Add(1)
 	entered := &conn{Conn: c, raw: c, handshakes: handshakes, waiting: w, seat: seat, from: from}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,8 +98,9 @@ func (w *waiting) makeWay(from address) bool {
 
 	w.refused[madeWay].Add(1)
 	if missed, ok := w.crowded.pass(time.Now()); ok {
+		// The address of the raw one: that of a proxy's client may still be on the way.
 		w.log.Warn("connections are closed before their request is there: those that wait longest make way for others",
-			"remote", c.RemoteAddr().String(), "limit", w.counts.max.Load(), "reason", madeWay.String(), "unlogged", missed)
+			"remote", c.raw.RemoteAddr().String(), "limit", w.counts.max.Load(), "reason", madeWay.String(), "unlogged", missed)
 	}
 	c.seat.Leave()
 	_ = c.raw.Close() // whoever reads from it ends

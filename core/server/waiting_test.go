@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
@@ -103,6 +105,27 @@ func TestWhoWaitsLongestMakesWay(t *testing.T) {
 	}
 }
 
+// untold is a connection of a proxy that has not said yet whom it speaks for: whoever
+// asks waits for that.
+type untold struct {
+	net.Conn
+	t *testing.T
+}
+
+func (c untold) RemoteAddr() net.Addr {
+	c.t.Error("somebody waits for a PROXY header")
+	return c.Conn.RemoteAddr()
+}
+
+func TestNobodyWaitsForTheHeaderOfAProxyThatMakesWay(t *testing.T) {
+	w := newCrowd(t, 1)
+	first, ended := w.enter("192.0.2.1")
+	first.Conn = untold{first.Conn, t}
+	if c, _ := w.enter("192.0.2.2"); c == nil || <-ended != "" {
+		t.Error("the proxy's connection does not make way")
+	}
+}
+
 func TestACrowdFromOneAddressMakesWayForItself(t *testing.T) {
 	w := newCrowd(t, 10)
 	_, slow := w.enter("192.0.2.1")
@@ -183,5 +206,47 @@ func TestShutdownDoesNotWaitForStrangers(t *testing.T) {
 	}
 	if n := g.strangers.counts.total.Load(); n != 0 {
 		t.Errorf("%d connections are left", n)
+	}
+}
+
+// What a proxy's header says of a connection is not known before it is there.
+func TestWhoHasNotSentItsProxyHeaderMakesWayAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which fails when all wait for ever
+		w := newCrowd(t, 1)
+		silent, ended := w.enter("192.0.2.1")
+		silent.Conn = behind(silent.raw)
+		if c, _ := w.enter("192.0.2.2"); c == nil || <-ended != "" {
+			t.Error("it does not make way")
+		}
+	})
+}
+
+func TestAStreamDoesNotMakeWay(t *testing.T) {
+	end := make(chan struct{})
+	g := start(t, func(o *Options) {
+		o.Tail = func(url.Values, bool) (Stream, error) {
+			return func(write func([]byte) error) {
+				_ = write([]byte("1\n"))
+				<-end
+				_ = write([]byte("2\n"))
+			}, nil
+		}
+	})
+	p := dial(t, g.adminAddr)
+	p.send("GET /v1/tail HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	r, err := http.ReadResponse(p.in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 2)
+	if _, err := io.ReadFull(r.Body, first); err != nil || string(first) != "1\n" {
+		t.Fatalf("%q, %v", first, err)
+	}
+	if g.operators.makeWay(noPeer) {
+		t.Error("it makes way")
+	}
+	close(end)
+	if rest, err := io.ReadAll(r.Body); err != nil || string(rest) != "2\n" {
+		t.Errorf("the rest is %q, %v", rest, err)
 	}
 }

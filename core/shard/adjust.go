@@ -5,7 +5,7 @@ import "github.com/stratix-gateway/stratix/core"
 // Adjust takes over the bounds in opt that can change while the shards run, each
 // shard between two messages, and returns when all have: MaxMessage, the times,
 // QueueBytes and QueuePolicy, DeflateAbove, Window, Sessions and SessionLifetime, those
-// of the deduplication window, TraceEvery, TraceData and Budget. They are for what
+// of the deduplication window, TraceEvery, TraceData, Budget and Heavy. They are for what
 // begins from then on. Nothing that was accepted is lost and no connection is closed
 // for having been within the bounds before: who has been silent for longer than a
 // shorter time allows has all of that time from now on.
@@ -23,10 +23,10 @@ func (s *Shard) adjust(to *Options) {
 		o.TraceEvery, o.TraceData = to.TraceEvery, to.TraceData
 		s.sampleTraces()
 	}
-	if o.Budget != to.Budget {
-		o.Budget = to.Budget
+	if o.Budget != to.Budget || o.Heavy != to.Heavy {
+		o.Budget, o.Heavy = to.Budget, to.Heavy
 		for _, p := range append(s.programs(), s.retiring...) {
-			s.setBudget(p)
+			s.bound(p)
 		}
 	}
 	was := [...]uint32{s.pingTicks, s.idleTicks, s.stallTicks, s.ackTicks}
@@ -45,8 +45,10 @@ func (s *Shard) setTicks() {
 	s.stallTicks, s.ackTicks = ticks(s.opt.StallTimeout), ticks(s.opt.AckTimeout)
 }
 
-// setBudget gives a program the budget that holds now, whatever it was made with.
-func (s *Shard) setBudget(p *core.Program) {
+// bound gives a program the budget and the bound of heavy messages that hold now,
+// whatever it was made with.
+func (s *Shard) bound(p *core.Program) {
+	p.Toll.Most = s.opt.Heavy
 	if s.opt.Budget > 0 && p.SetBudget != nil {
 		p.SetBudget(s.opt.Budget)
 	}
@@ -77,9 +79,10 @@ func (s *Shard) hurry(c *session) {
 func (s *Shard) sampleTraces() {
 	t := &s.tracer
 	t.every, t.preview, t.easy = s.opt.TraceEvery, s.opt.TraceData, 0
-	if next := t.interval(); t.open == 0 {
-		s.untraced = next
+	t.passing = t.interval()
+	if t.open == 0 {
+		s.untraced = t.passing
 	} else {
-		t.until = next
+		t.until = t.passing
 	}
 }

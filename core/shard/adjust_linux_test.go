@@ -137,3 +137,30 @@ func TestABudgetReachesProgramsThatComeLater(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestTheBoundOfHeavyMessagesIsOfAllPrograms(t *testing.T) {
+	opt := oneShard()
+	opt.Heavy = 5
+	x := byHand(t, opt, &hooks{})
+	s := x.shards[0]
+	program := func(n uint32) *core.Program { return generation(n, 1, &hooks{}).Programs[0] }
+	f := func(p *core.Program, want int) {
+		t.Helper()
+		if got := p.Toll.Most; got != want {
+			t.Errorf("for generation %d it is %d, want %d", p.Generation, got, want)
+		}
+	}
+	f(s.program, 5)
+	live, tried := program(2), program(3)
+	s.setProgram(live)
+	f(live, 5)
+	opt.Heavy = 7
+	x.adjust(opt)
+	s.setCanary(canary{program: tried})
+	f(live, 7)
+	f(tried, 7)
+	opt.Heavy = 9
+	x.adjust(opt)
+	f(live, 9)
+	f(tried, 9)
+}

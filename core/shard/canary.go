@@ -44,7 +44,7 @@ func (s *Shard) setProgram(p *core.Program) {
 	if s.pulse != nil {
 		s.pulse.goesLive(p)
 	}
-	s.setBudget(p)
+	s.bound(p)
 	s.sampleNew()
 	s.releasePrograms()
 }
@@ -56,7 +56,7 @@ func (s *Shard) setCanary(y canary) {
 	}
 	s.canary = y
 	if y.program != nil {
-		s.setBudget(y.program)
+		s.bound(y.program)
 	}
 	s.sampleNew()
 	s.releasePrograms()

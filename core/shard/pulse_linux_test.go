@@ -44,6 +44,45 @@ func TestASampleStandsForAllThatPassed(t *testing.T) {
 	f(64, 4000)
 }
 
+// Other ones are sampled after a change of the rate, and stand for as many.
+func TestAfterAChangeOfTheRateASampleStandsForAllThatPassed(t *testing.T) {
+	f := func(before, now int) {
+		t.Helper()
+		opt := tracing(before)
+		opt.Shards = 1
+		x := byHand(t, opt, &hooks{}, judge)
+		s, a := x.shards[0], x.connect("a")
+		send := func(n int) {
+			for range n {
+				a.send(`{"type":0,"data":"drop"}`)
+				x.turn(2)
+				a.got()
+			}
+		}
+		s.beginPulse()
+		s.pulse.busy.last = 1 << 40 // nothing fades
+		send(5)
+		opt.TraceEvery = now
+		x.adjust(opt)
+		counted := func() (n int) {
+			for _, b := range s.pulse.busy.all {
+				n += int(b.Messages)
+			}
+			return n
+		}
+		was := counted()
+		const messages = 1000
+		send(messages)
+		if got := counted() - was; got > messages || got < messages-2*now {
+			t.Errorf("from 1 in %d to 1 in %d: %d messages count as %d", before, now, messages, got)
+		}
+	}
+	f(1<<20, 1)
+	f(1<<20, 10)
+	f(0, 10)
+	f(10, 100)
+}
+
 func TestWithoutTracesThereAreNoBusySenders(t *testing.T) {
 	x := byHand(t, oneShard(), &hooks{}, judge)
 	s, a := x.shards[0], x.connect("a")

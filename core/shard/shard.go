@@ -44,6 +44,7 @@ type Options struct {
 	TraceData  int // bytes of the data that a trace shows
 
 	Budget int // Lua instructions of a call; 0 leaves what the programs were made with
+	Heavy  int // more Lua instructions of a message speak against its generation
 
 	RecordBytes int // that a shard keeps of what clients have sent
 
@@ -240,6 +241,7 @@ func newShard(index int, opt Options, seed maphash.Seed, all *shared, program *c
 		filling: &commit{number: 1}, spare: &commit{},
 	}
 	s.setTicks()
+	program.Toll.Most = opt.Heavy
 	s.tracer = newTracer(&s.opt, s.random)
 	s.untraced = s.tracer.interval()
 	s.tracer.passing = s.untraced

@@ -27,9 +27,13 @@ func (w *wheel) init() {
 	}
 }
 
-// ticks rounds a duration up to whole ticks, at least one.
+// maxTicks is some eight years: whoever writes down more means for ever, and the sum
+// with the present tick stays within 32 bits.
+const maxTicks = 1 << 30
+
+// ticks rounds a duration up to whole ticks, at least one and at most maxTicks.
 func ticks(d time.Duration) uint32 {
-	return max(1, uint32((d+tickLength-1)/tickLength))
+	return uint32(min(max(1, (d-1)/tickLength+1), maxTicks))
 }
 
 // schedule puts c into the wheel at tick due, taking it out of its place first.

@@ -18,6 +18,8 @@ func TestTicksRoundUp(t *testing.T) {
 	f(tickLength, 1)
 	f(tickLength+1, 2)
 	f(75*time.Second, 300)
+	f(1<<32*tickLength, maxTicks) // what would be 0 in 32 bits
+	f(1<<63-1, maxTicks)
 }
 
 // Sessions fire at their tick, or early when it is further than the wheel

@@ -41,6 +41,15 @@ describe('the console of a gateway with keys', { skip }, () => {
     assert.equal(await page.evaluate(() => document.activeElement.id), 'key');
     await logIn(page, 'sk_wrong');
     await page.shows('#login-wrong', /This key is not one of the gateway’s/);
+    await logIn(page, 'sk_…');
+    await page.shows('#login-wrong', /This is no key: it holds a blank, or a character that no key has/);
+    await page.locator('#key').fill('sk_wrong');
+    await page.evaluate(() => { // twice at once, as a finger does
+      const form = document.getElementById('login-form');
+      form.requestSubmit();
+      form.requestSubmit();
+    });
+    await page.shows('#login-wrong', /This key is not one of the gateway’s/);
     await logIn(page, keys.publish);
     await page.shows('#login-wrong', /has the scope publish; the console needs read or admin/);
     await logIn(page, keys.read);

@@ -64,6 +64,28 @@ describe('messages and clients in the console', { skip }, () => {
     assert.equal(await page.locator('main img, main script').count(), 0);
   });
 
+  test('stays readable whatever a script says of a message, and however its files are called', async (t) => {
+    const module = 'a_long_name_of_a_module_that_nobody_would_ever_choose_for_one';
+    const gateway = await Gateway.start(t, {
+      flags: ['--explain-rate', '1'],
+      scripts: { [`${module}.lua`]: 'return { stage = function(msg) end }', 'main.lua': scripts['main.lua'].replace('{\n', `{\n  require("${module}").stage,\n`) },
+    });
+    const page = await open(gateway, { view: '#messages', viewport: { width: 375, height: 700 } });
+    await page.shows('#tail-state', /Following/);
+    const client = await Client.open(gateway, 'client-1');
+    stream(t, client, { data: { kind: 'bad', why: `\u202e<b>x</b>\u2066\r${'W'.repeat(900)}` } });
+    await page.shows('.tail tbody', /\\u202e<b>x<\/b>\\u2066\\u000dWWW/); // nothing turns the text behind it
+    await page.locator('.tail tbody .what a').first().click();
+    await page.shows('#explained .stages', /a_long_name/);
+    const sideways = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(await sideways(), 0);
+    await page.goto(`http://${gateway.admin}/console/#overview`);
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.shows('.panel:has-text("Pipeline") tbody', /a_long_name/);
+    const cut = await page.locator('.panel:has-text("Pipeline") .table').first().evaluate((table) => table.scrollWidth - table.clientWidth);
+    assert.deepEqual([await sideways(), cut], [0, 0]);
+  });
+
   test('disconnects a client, and tells it why', async (t) => {
     const gateway = await Gateway.start(t, { scripts });
     const client = await Client.open(gateway, 'client/1 ä');

@@ -19,18 +19,28 @@ function dress(node, attributes, children) {
     if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
     else node.setAttribute(key, value === true ? '' : value);
   }
-  node.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...shown(children));
   return node;
 }
 
+// Characters that cannot be seen, and some that turn the text around them: what a
+// script says of a message may hold them.
+const unseen = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+const seen = (text) => text.replace(unseen, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** The children that there are; a text shows all that it holds. */
+const shown = (children) => children.flat(3).filter((child) => child !== null && child !== undefined && child !== false)
+  .map((child) => (typeof child === 'string' ? seen(child) : child));
+
 /** Replaces what is in a node. */
 export function fill(node, ...children) {
-  node.replaceChildren(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  node.replaceChildren(...shown(children));
 }
 
 /** Sets the text of a node, if it is another one: what does not change keeps its selection. */
 export function say(node, text) {
-  const next = String(text);
+  const next = seen(String(text));
   if (node.textContent !== next) node.textContent = next;
 }
 

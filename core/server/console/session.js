@@ -49,12 +49,17 @@ function logIn() {
   section.hidden = false;
   input.focus();
   return new Promise((resolve) => {
-    form.addEventListener('submit', async (event) => {
+    let asking = false;
+    // It listens for good: the browser must not send the form itself.
+    form.onsubmit = async (event) => {
       event.preventDefault();
+      if (asking) return;
+      asking = true;
       const text = input.value.trim();
       say(wrong, '');
       let who = null;
       try {
+        if (!/^[!-~]+$/.test(text)) throw new Error('This is no key: it holds a blank, or a character that no key has.');
         who = await whoAmI(text);
         if (reads(who)) {
           keep(text);
@@ -68,7 +73,7 @@ function logIn() {
         say(wrong, err instanceof Problem && err.status === 401 ? 'This key is not one of the gateway’s.' : err.message);
       }
       resolve(who);
-    }, { once: true });
+    };
   });
 }
 
