@@ -98,6 +98,12 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 	if k.Full > 0 {
 		row("", "FULL for %d of them, stratix log show --client ID --pending: %s", k.Full, clientsText(k.FullClients, k.Full))
 	}
+	lost := losses{gaps: st.Gaps, letters: st.LettersLost}
+	for i := range st.Upstreams {
+		u := &st.Upstreams[i]
+		lost.givenUp = append(lost.givenUp, givenUp{u.Name, u.Lost + u.Expired, u.Letters})
+	}
+	row("lost", "%s", lost.text())
 	if l := st.Log; l != nil {
 		row("log", "%s: %d segment(s), %s, %d commit(s)", l.Folder, l.Segments, sizeText(l.Bytes), l.Commits)
 		switch {

@@ -48,6 +48,9 @@ func writeLive(out io.Writer, l *gateway.Live) {
 	if p := l.Pending; p != nil {
 		row("waiting", "%d message(s), %s in memory, the oldest for %s", p.Messages, sizeText(p.Bytes), seconds(p.Oldest))
 	}
+	if lost := liveLosses(l); l.Rates != nil {
+		row("lost", "%s", lost.text())
+	}
 	if g := l.Log; g != nil {
 		state := ""
 		switch {
@@ -72,6 +75,15 @@ func writeLive(out io.Writer, l *gateway.Live) {
 	}
 	row("process", "%s memory, %s heap, %s of a core", rss, sizeText(l.Memory.Heap), cpu)
 	writeTables(w, l)
+}
+
+func liveLosses(l *gateway.Live) *losses {
+	lost := &losses{gaps: l.Gaps, letters: l.LettersLost}
+	for i := range l.Upstreams {
+		u := &l.Upstreams[i]
+		lost.givenUp = append(lost.givenUp, givenUp{u.Name, u.Lost + u.Expired, u.Letters})
+	}
+	return lost
 }
 
 func generationText(g *gateway.LiveGeneration, now time.Time) string {
@@ -133,6 +145,9 @@ func liveLine(l *gateway.Live) string {
 	}
 	if p := l.Pending; p != nil {
 		parts = append(parts, fmt.Sprintf("%d waiting", p.Messages))
+	}
+	if lost := liveLosses(l).String(); lost != "" {
+		parts = append(parts, "LOST SINCE THE START: "+lost)
 	}
 	if g := l.Generation; g != nil {
 		parts = append(parts, fmt.Sprintf("generation %d (%s)", g.Number, g.State))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/record"
 	"github.com/stratix-gateway/stratix/core/shard"
 	"github.com/stratix-gateway/stratix/core/upstream"
 )
@@ -35,7 +36,11 @@ type Status struct {
 	Settings *SettingsStatus `json:"settings,omitempty"` // absent without a settings file
 	// Upstreams are those that the scripts name, and those that they have named.
 	Upstreams []upstream.Stats `json:"upstreams,omitempty"`
-	Scripts   struct {
+	// Gaps are the messages that will never come, by cause, and LettersLost the dead
+	// letters of upstreams that reached nobody, since the start.
+	Gaps        map[string]uint64 `json:"gaps"`
+	LettersLost uint64            `json:"deadLettersLost"`
+	Scripts     struct {
 		Folder     string     `json:"folder"`
 		Generation uint32     `json:"generation"` // the live one
 		Since      time.Time  `json:"since"`
@@ -88,6 +93,7 @@ func (g *Gateway) status() Status {
 	}
 	st.Settings = g.settings.status()
 	st.Upstreams = g.upstreams.Stats()
+	st.Gaps, st.LettersLost = gaps(&sum), sum.LettersLost
 	s := &st.Scripts
 	s.Folder, s.Generation, s.Since, s.Hash = g.dir, sc.generation, sc.since.UTC(), sc.hash
 	s.Stages, s.Policy, s.LastGood, s.Last = sc.stages, sc.policy, sc.lastGood, sc.last
@@ -134,6 +140,15 @@ func total(all []shard.Stats) shard.Stats {
 		sum.Add(&all[i])
 	}
 	return sum
+}
+
+// gaps counts the messages that will never be delivered by the causes' names.
+func gaps(s *shard.Stats) map[string]uint64 {
+	all := make(map[string]uint64, len(record.Causes))
+	for _, cause := range record.Causes {
+		all[cause.String()] = s.Lapsed[cause]
+	}
+	return all
 }
 
 // lapsed counts the messages that will never be delivered.
