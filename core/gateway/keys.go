@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core/apikey"
@@ -82,6 +83,7 @@ func (g *Gateway) ReloadKeys() (changed bool, err error) {
 	}
 	g.keys.Lock()
 	defer g.keys.Unlock()
+	before := g.opt().Keys.Keys()
 	changed, err = g.opt().Keys.Reload()
 	switch {
 	case err != nil:
@@ -91,7 +93,28 @@ func (g *Gateway) ReloadKeys() (changed bool, err error) {
 		}
 	case changed || g.keysError != "":
 		g.keysError = ""
-		g.log.Info("the keys are read again", "keys", g.opt().Keys.Len())
+		args := []any{"keys", g.opt().Keys.Len()}
+		added, revoked, other := g.opt().Keys.Keys().Since(before)
+		for _, n := range []struct {
+			what  string
+			names []string
+		}{{"added", added}, {"revoked", revoked}, {"changed", other}} {
+			if len(n.names) > 0 {
+				args = append(args, n.what, namesText(n.names))
+			}
+		}
+		g.log.Info("the keys are read again", args...)
 	}
 	return changed, err
+}
+
+// maxNamed bounds the names of keys in a line of the log.
+const maxNamed = 20
+
+func namesText(names []string) string {
+	text := strings.Join(names[:min(len(names), maxNamed)], ", ")
+	if more := len(names) - maxNamed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

@@ -34,7 +34,7 @@ const (
 var routes = []route{
 	{get, "/v1/openapi.json", apikey.Publish | apikey.Read, stays((*Server).openAPI)},
 	{get, "/v1/whoami", apikey.Publish | apikey.Read, (*Server).whoAmI},
-	{post, publishPath, apikey.Publish, (*Server).publish},
+	{post, publishPath, apikey.Publish, (*Server).publishHere},
 
 	{get, "/v1/clients", apikey.Read, stays((*Server).listClients)},
 	{get, "/v1/clients/{id}", apikey.Read, stays((*Server).client)},
@@ -90,6 +90,7 @@ func (s *Server) newRouter() *router.Router {
 		h := func(ctx *fasthttp.RequestCtx) {
 			if who := s.authorize(ctx, rt.scope, true); who != nil {
 				rt.handle(s, ctx, who)
+				s.note(ctx, &rt, who)
 			}
 		}
 		r.Handle(rt.method, rt.path, h)
