@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/stratix-gateway/stratix/core"
 )
 
 // Outcome is what a pipeline and the routing behind it decided about a message:
@@ -60,7 +62,7 @@ type Trace struct {
 	Instructions int      `json:"instructions"`
 	Priority     uint8    `json:"priority"`
 	TTL          uint32   `json:"ttl,omitempty"` // seconds; 0 is the gateway's default
-	Storage      string   `json:"storage,omitempty"`
+	Storage      string   `json:"storage,omitempty"` // what the pipeline wants; see Upstreams
 	Stages       []Stage  `json:"stages,omitempty"`
 	OwnTargets   bool     `json:"ownTargets,omitempty"` // the client's own "to" was followed
 	TargetCount  int      `json:"targetCount"`
@@ -81,6 +83,17 @@ func (t *Trace) Conceal() {
 			c.Before, c.After = "", ""
 		}
 	}
+}
+
+// Upstreams reports whether t goes to upstreams, and whether to nobody else: there it
+// waits in memory, whatever its Storage, which then is that of a dead letter.
+func (t *Trace) Upstreams() (some, alone bool) {
+	alone = t.TargetCount == len(t.Targets)
+	for _, to := range t.Targets {
+		is := to.Kind == core.ToUpstream.String()
+		some, alone = some || is, alone && is
+	}
+	return some, some && alone
 }
 
 // Stage is what one stage of the pipeline did.
