@@ -25,7 +25,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter, gauge := p.counter, func(name string, v int) { p.gauge(name, float64(v)) }
 
 	gauge("stratix_connections", sum.Connections)
-	gauge("stratix_groups", sum.Groups)
+	gauge("stratix_groups", g.shards.GroupCount())
 	counter("stratix_connections_opened_total", sum.Opened)
 	counter("stratix_connections_closed_total", sum.Closed)
 	for _, l := range []labelled{

@@ -79,7 +79,7 @@ func (g *Gateway) status() Status {
 	st := Status{
 		Version: g.opt().Version, Started: g.started.UTC(), Ready: g.ready.Load(),
 		Listen: g.Addr().String(), Shards: g.opt().Shards, Transport: g.opt().Transport,
-		Connections: sum.Connections, Groups: sum.Groups, MessagesIn: sum.In, MessagesOut: sum.Out,
+		Connections: sum.Connections, Groups: g.shards.GroupCount(), MessagesIn: sum.In, MessagesOut: sum.Out,
 	}
 	k := &st.Kept
 	k.Pending, k.Bytes, k.OldestSeconds, k.Clients = sum.Pending, sum.RingBytes, sum.Oldest.Seconds(), sum.Mailboxes

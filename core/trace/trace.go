@@ -61,7 +61,7 @@ type Trace struct {
 	Reason       string   `json:"reason,omitempty"`
 	Instructions int      `json:"instructions"`
 	Priority     uint8    `json:"priority"`
-	TTL          uint32   `json:"ttl,omitempty"` // seconds; 0 is the gateway's default
+	TTL          uint32   `json:"ttl,omitempty"`     // seconds; 0 is the gateway's default
 	Storage      string   `json:"storage,omitempty"` // what the pipeline wants; see Upstreams
 	Stages       []Stage  `json:"stages,omitempty"`
 	OwnTargets   bool     `json:"ownTargets,omitempty"` // the client's own "to" was followed
