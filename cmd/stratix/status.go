@@ -126,6 +126,9 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 			}
 		}
 	}
+	for _, name := range st.KeysFailing {
+		row("keys", "CANNOT BE FETCHED OR READ: %s; those from before stay, and the log says why", name)
+	}
 	for i := range st.Upstreams {
 		u := &st.Upstreams[i]
 		row("upstream", "%s: %s, breaker %s, %d waiting (%s), %d taken, %d given up, %d refused",

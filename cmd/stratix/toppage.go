@@ -61,6 +61,9 @@ func writeLive(out io.Writer, l *gateway.Live) {
 		}
 		row("log", "%s%s in %d segment(s), %s commits/s of %s ms", state, sizeText(g.Bytes), g.Segments, rateText(g.Commits), numberText(g.CommitMS))
 	}
+	for _, name := range l.KeysFailing {
+		row("keys", "CANNOT BE FETCHED OR READ: %s", name)
+	}
 	for i := range l.Upstreams {
 		u := &l.Upstreams[i]
 		row("upstream", "%s: %s, breaker %s, %d waiting, %s posts/s, %s failures/s", u.Name, u.State, u.Breaker, u.Queued, rateText(u.Posts), rateText(u.Failures))

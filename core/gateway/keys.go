@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/apikey"
 	"github.com/stratix-gateway/stratix/core/server"
 )
@@ -85,6 +86,7 @@ func (g *Gateway) ReloadKeys() (changed bool, err error) {
 	defer g.keys.Unlock()
 	before := g.opt().Keys.Keys()
 	changed, err = g.opt().Keys.Reload()
+	g.keysFailing.Store(err != nil)
 	switch {
 	case err != nil:
 		if text := err.Error(); text != g.keysError {
@@ -106,6 +108,29 @@ func (g *Gateway) ReloadKeys() (changed bool, err error) {
 		g.log.Info("the keys are read again", args...)
 	}
 	return changed, err
+}
+
+// failingKeys names the keys that cannot be fetched or read now: those of the API, of
+// its tokens, and of the live generation's stages.
+func (g *Gateway) failingKeys() []string {
+	all := []string{}
+	if g.keysFailing.Load() {
+		all = append(all, "the file of --keys")
+	}
+	if t := g.opt().Tokens; t != nil {
+		if name := t.Failing(); name != "" {
+			all = append(all, "--api-jwks "+name)
+		}
+	}
+	_, stages := g.scripts.openStages()
+	for _, s := range stages {
+		if r, is := s.Stage.(core.Refresher); is {
+			if name := r.Failing(); name != "" {
+				all = append(all, "stage."+s.Name+" "+name)
+			}
+		}
+	}
+	return all
 }
 
 // maxNamed bounds the names of keys in a line of the log.

@@ -22,6 +22,8 @@ type Live struct {
 	Gaps        map[string]uint64 `json:"gaps"` // messages that will never come, by cause, since the start
 	// LettersLost are the dead letters of upstreams that reached nobody, since the start.
 	LettersLost uint64 `json:"deadLettersLost"`
+	// KeysFailing names the keys that cannot be fetched or read: those from before stay.
+	KeysFailing []string `json:"keysFailing"`
 	// Ended are the messages that came to nothing, by how, since the start.
 	Ended      map[string]uint64 `json:"cameToNothing"`
 	Log        *LiveLog          `json:"log,omitempty"` // absent without a data folder
@@ -172,7 +174,7 @@ func (g *Gateway) readiness() string {
 func (g *Gateway) recovering() *Live {
 	return &Live{
 		TS: time.Now().UnixMilli(), Uptime: rounded(time.Since(g.started).Seconds()), Version: g.opt().Version, Readiness: g.readiness(),
-		Stages: []LiveStage{}, Top: []LiveSender{}, Gaps: map[string]uint64{}, Ended: map[string]uint64{}, Upstreams: []LiveUpstream{},
+		Stages: []LiveStage{}, Top: []LiveSender{}, Gaps: map[string]uint64{}, Ended: map[string]uint64{}, KeysFailing: []string{}, Upstreams: []LiveUpstream{},
 		Memory: LiveMemory{RSS: resident(), Heap: heap()},
 	}
 }

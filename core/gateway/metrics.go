@@ -122,6 +122,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_loop_stalls_total", sum.Stalls)
 	p.turns(sum)
 	gauge("stratix_ready", flag(g.ready.Load()))
+	gauge("stratix_token_keys_failing", len(g.failingKeys()))
 	if c := g.opt().Certificate; c != nil {
 		p.gauge("stratix_certificate_until_timestamp_seconds", float64(c.Until().Unix()))
 	}

@@ -84,7 +84,7 @@ func (g *Gateway) live(before, now *moment) *Live {
 		Stages:   s.stages(before, now),
 		Top:      []LiveSender{},
 		Pending:  &LivePending{Messages: b.Pending, Bytes: b.RingBytes, Oldest: rounded(b.Oldest.Seconds()), Clients: []LiveBacklog{}},
-		Gaps:     gaps(&b.Stats), LettersLost: b.LettersLost, Ended: ended(&b.Stats),
+		Gaps:     gaps(&b.Stats), LettersLost: b.LettersLost, Ended: ended(&b.Stats), KeysFailing: g.failingKeys(),
 		Upstreams: s.upstreams(before.upstreams, now.upstreams),
 		Memory:    LiveMemory{RSS: now.rss, Heap: now.heap},
 		Gate:      &now.scripts.last,

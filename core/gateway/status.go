@@ -34,6 +34,8 @@ type Status struct {
 	} `json:"kept"`
 	Log      *LogStatus      `json:"log,omitempty"`      // absent without a data folder
 	Settings *SettingsStatus `json:"settings,omitempty"` // absent without a settings file
+	// KeysFailing names the keys that cannot be fetched or read: those from before stay.
+	KeysFailing []string `json:"keysFailing"`
 	// Upstreams are those that the scripts name, and those that they have named.
 	Upstreams []upstream.Stats `json:"upstreams,omitempty"`
 	// Gaps are the messages that will never come, by cause, and LettersLost the dead
@@ -91,7 +93,7 @@ func (g *Gateway) status() Status {
 			Full: l.Full, Failing: l.Failing, LastError: l.LastError,
 		}
 	}
-	st.Settings = g.settings.status()
+	st.Settings, st.KeysFailing = g.settings.status(), g.failingKeys()
 	st.Upstreams = g.upstreams.Stats()
 	st.Gaps, st.LettersLost = gaps(&sum), sum.LettersLost
 	s := &st.Scripts

@@ -34,6 +34,9 @@ func TestAKeyFileIsReadAgainWhenItChanges(t *testing.T) {
 			if a != first || b != second {
 				t.Errorf("%s: %s and %s, want %s and %s", what, a, b, first, second)
 			}
+			if failing := s.Failing() == name; failing != strings.Contains(what, "when") && failing != (what == "with nonsense") {
+				t.Errorf("%s: it says %q", what, s.Failing())
+			}
 		}
 		f("at first", "ok", "bad_token")
 		write(two)

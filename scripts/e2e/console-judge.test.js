@@ -44,6 +44,8 @@ describe('what the console makes of what it is told', { skip }, () => {
       frame({ rates: { failed: 2 }, stages: [{ place: 'main.lua:3', error: 0.5 }, { place: 'main.lua:9', error: 1.5 }] }));
     await f(`bad | The disk is full | ${told} (and scripts fail)`, 'health', frame({ rates: { failed: 2 }, log: { full: true } }));
     await f('warn | Upstream orders is down | its breaker is open; 40 wait for it', 'health', frame({ upstreams: [{ name: 'orders', breaker: 'open', queued: 40 }] }));
+    await f('warn | Keys cannot be renewed | the keys of tokens cannot be fetched: those from before stay (stage.jwt https://a/jwks)', 'health', frame({ keysFailing: ['stage.jwt https://a/jwks'] }));
+    await f('ok | Healthy | 3 connections, 20 messages/s, p99 1.5 ms', 'health', frame({ keysFailing: [] }));
     await f('warn | Shutting down | clients are told when to come back', 'health', frame({ readiness: 'draining' }));
     const recovering = { ts: 1, uptime: 0, readiness: 'recovering', gaps: {}, stages: [] };
     await f('warn | Recovering | what waits is read back from the log; nobody is let in yet', 'health', recovering);

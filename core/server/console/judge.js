@@ -51,6 +51,7 @@ export function health(frame, status) {
     const worst = frame.stages.reduce((a, b) => (b.error > (a?.error ?? 0) ? b : a), null);
     found.push(['warn', 'Scripts fail', `${rate(rates.failed)}/s of the messages end in an error`, worst?.place]);
   }
+  if (frame.keysFailing?.length > 0) found.push(['warn', 'Keys cannot be renewed', `the keys of tokens cannot be fetched: those from before stay (${frame.keysFailing.join(', ')})`]);
   if (open.length > 0) found.push(['warn', `Upstream ${open[0].name} is down`, `its breaker is open; ${count(open[0].queued)} wait for it`]);
   if (found.length === 0) {
     const pace = latency.p99 !== null ? `, p99 ${microsText(latency.p99)}` : '';
