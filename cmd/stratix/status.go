@@ -79,7 +79,7 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 		policy = "none: every client may send to every other"
 	}
 	row("policy", "%s", policy)
-	row("last attempt", "%s: generation %d, by %s, took %.1f ms, %s", strings.ToUpper(sc.Last.Result), sc.Last.Generation, sc.Last.Trigger, sc.Last.Millis, momentText(sc.Last.At, now))
+	row("last attempt", "%s: %s, by %s, took %.1f ms, %s", strings.ToUpper(sc.Last.Result), attemptText(&sc.Last), sc.Last.Trigger, sc.Last.Millis, momentText(sc.Last.At, now))
 	for _, s := range sc.Last.Steps {
 		row("", "%s", s)
 	}

@@ -24,7 +24,7 @@ func writeLive(out io.Writer, l *gateway.Live) {
 		row("scripts", "%s", generationText(l.Generation, now))
 	}
 	if a := l.Gate; a != nil && a.Result != "live" && a.Result != "unchanged" {
-		row("last attempt", "%s: generation %d, by %s, %s", strings.ToUpper(a.Result), a.Generation, a.Trigger, momentText(a.At, now))
+		row("last attempt", "%s: %s, by %s, %s", strings.ToUpper(a.Result), attemptText(a), a.Trigger, momentText(a.At, now))
 		for _, p := range a.Problems[:min(len(a.Problems), 3)] {
 			row("", "%s", p)
 		}

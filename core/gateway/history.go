@@ -25,8 +25,9 @@ type past struct {
 	// Bad is why it was taken back; "" for a good one.
 	Bad string `json:"bad,omitempty"`
 
-	number uint32 // in this life of the process; 0 for none
-	unkept bool   // its file does not hold this
+	number uint32   // in this life of the process; 0 for none
+	former []uint32 // those that it had before, in this life; never written
+	unkept bool     // its file does not hold this
 }
 
 func (p *past) snapshot() reload.Snapshot {
@@ -45,6 +46,7 @@ func (p *past) bytes() (n int) {
 const (
 	maxHistory   = 10
 	historyBytes = 32 << 20 // of scripts
+	maxFormer    = 20       // numbers of one of them that are known
 )
 
 // history is the generations of one scripts folder that were live, the newest
@@ -168,13 +170,13 @@ func (h *history) index(hash [32]byte) *past {
 }
 
 // named returns a copy of the generation that an operator means: by its number, or
-// by the beginning of its hash.
+// a former one, or by the beginning of its hash.
 func (h *history) named(name string) (*past, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var found []*past
 	for _, p := range h.all {
-		if fmt.Sprint(p.number) == name && p.number > 0 {
+		if p.has(name) {
 			c := *p
 			return &c, nil
 		}
@@ -192,11 +194,23 @@ func (h *history) named(name string) (*past, error) {
 	return nil, fmt.Errorf("%d generations have a hash that begins with %q", len(found), name)
 }
 
+// has reports whether this is a number that p has or had in this life of the process.
+func (p *past) has(name string) bool {
+	if p.number == 0 {
+		return false
+	}
+	return fmt.Sprint(p.number) == name || slices.ContainsFunc(p.former, func(n uint32) bool { return fmt.Sprint(n) == name })
+}
+
 // wentLive notes that a snapshot is live under a number.
 func (h *history) wentLive(snap reload.Snapshot, number uint32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := &past{Dir: h.dir, Hash: snap.Hash, Files: snap.Files, Saved: time.Now().UTC(), number: number, unkept: true}
+	if was := h.index(snap.Hash); was != nil && was.number > 0 {
+		p.former = append(slices.Clone(was.former), was.number)
+		p.former = p.former[max(0, len(p.former)-maxFormer):]
+	}
 	h.all = slices.DeleteFunc(h.all, func(o *past) bool { return o.Hash == snap.Hash })
 	h.all = slices.Insert(h.all, 0, p)
 	h.prune()
