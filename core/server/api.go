@@ -73,9 +73,11 @@ func (s *Server) newRouter() *router.Router {
 	r := router.New()
 	r.RedirectTrailingSlash, r.RedirectFixedPath = false, false
 	r.NotFound = func(ctx *fasthttp.RequestCtx) {
-		switch folder := string(ctx.Path()) + "/"; folder {
-		case profiles, consolePath:
+		switch folder := string(ctx.Path()) + "/"; {
+		case folder == profiles, folder == consolePath:
 			ctx.Redirect(folder, fasthttp.StatusPermanentRedirect)
+		case folder == "//" && (ctx.IsGet() || ctx.IsHead()):
+			ctx.Redirect(consolePath, fasthttp.StatusFound)
 		default:
 			nothing(ctx)
 		}

@@ -79,8 +79,9 @@ func (t *Trace) Conceal() {
 	t.Data = ""
 	for i := range t.Stages {
 		for j := range t.Stages[i].Changes {
-			c := &t.Stages[i].Changes[j]
-			c.Before, c.After = "", ""
+			if c := &t.Stages[i].Changes[j]; c.What != changeWords[changeStorage] {
+				c.Before, c.After = "", ""
+			}
 		}
 	}
 }
@@ -114,7 +115,8 @@ type Change struct {
 	Is   uint64 `json:"is"`
 	// Keys names the changed members of data or headers: +added -removed ~changed.
 	Keys string `json:"keys,omitempty"`
-	// Before and After are previews, if the operator wants them.
+	// Before and After are previews, if the operator wants them; of "storage" the words
+	// for the values.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
 }

@@ -99,6 +99,7 @@ end }` } });
     await gateway.save('main.lua', broken);
     const page = await open(gateway, { viewport: { width: 360, height: 740 } });
     await page.shows('.panel:has-text("Top clients") tbody', /client-xxx/);
+    for (const [button, text] of [['#theme', 'Theme: system'], ['#help-open', 'Keys ?']]) assert.equal((await page.locator(button).innerText()).trim(), text);
     for (const view of ['overview', 'scripts', 'messages', 'clients']) {
       await page.locator(`nav a[href="#${view}"]`).click();
       if (view === 'messages') await page.shows('.tail tbody', /dropped/);

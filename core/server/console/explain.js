@@ -65,6 +65,7 @@ function way(t) {
       t.storage && ['Kept', keptText(t)],
       t.data && ['Data', el('code', {}, t.data)],
       t.answer && ['Sender was told', answerText(t.answer), ` at ${clock(t.answer.time)}`],
+      !t.answer && t.verdict !== 'accepted' && ['Sender was told', [`error ${t.code}`, t.reason].filter(Boolean).join(': ')],
       t.late && ['Later', `${t.late.outcome} at ${clock(t.late.time)}`],
     ]));
 }
