@@ -310,6 +310,9 @@ func TestKeysAreGoodFromTheMomentTheyAreMadeUntilTheyAreRevoked(t *testing.T) {
 	if got := post(r.Addr().String(), admin); got != 200 || !strings.Contains(r.log.String(), "those from before stay good") {
 		t.Errorf("behind a broken file the keys get %d", got)
 	}
+	if got := r.metric("stratix_token_keys_failing"); got != "1" {
+		t.Errorf("%s files of keys are failing", got)
+	}
 	// Without a key the status is closed, also to the own machine.
 	open := rest{running: r.running}
 	if status, text := open.call("GET", "/v1/status", ""); status != 401 || !strings.Contains(text, `"code":"unauthorized"`) {
