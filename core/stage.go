@@ -47,6 +47,9 @@ type Stopper interface {
 // the gateway to reload; it returns at once.
 type Refresher interface {
 	Refresh()
+	// Failing names what it could not read at the last look, in which case what it has
+	// from before stays; "" says that all is well. It runs on any goroutine.
+	Failing() string
 }
 
 // Bounder is a stage that sets bounds of what the gateway keeps. Bound changes

@@ -88,6 +88,9 @@ func TestTokensOpenTheAPIAsFarAsTheirScopesAndClientTokensDoNot(t *testing.T) {
 	if !strings.Contains(r.log.String(), "THE KEY SET CANNOT BE FETCHED") {
 		t.Error("the log does not say so")
 	}
+	if got := r.metric("stratix_token_keys_failing"); got != "1" {
+		t.Errorf("%s key sets are failing", got)
+	}
 	text := coretest.KeySet(t, map[string]string{"a": "RSA"})
 	set.Store(&text)
 	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
@@ -101,6 +104,9 @@ func TestTokensOpenTheAPIAsFarAsTheirScopesAndClientTokensDoNot(t *testing.T) {
 		}
 	}
 
+	if got := r.metric("stratix_token_keys_failing"); got != "0" {
+		t.Errorf("%s key sets are still failing", got)
+	}
 	f(adminAddr, "POST", "/v1/reload", token("stratix:read"), 403, "the token has the scope read")
 	f(adminAddr, "POST", "/v1/reload", token("stratix:admin"), 200, "")
 	f(adminAddr, "GET", "/v1/status", token("admin openid"), 403, "no scope of this API")

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/gateway"
 	"github.com/stratix-gateway/stratix/core/trace"
 )
@@ -164,7 +165,7 @@ func targetsText(t *trace.Trace) string {
 }
 
 func keptText(t *trace.Trace) string {
-	text := orDash(t.Storage)
+	text := storageText(t)
 	if t.Priority > 0 {
 		text += fmt.Sprintf(", priority %d", t.Priority)
 	}
@@ -172,6 +173,21 @@ func keptText(t *trace.Trace) string {
 		text += fmt.Sprintf(", ttl %s", time.Duration(t.TTL)*time.Second)
 	}
 	return text
+}
+
+// storageText is where a message waits for its recipients.
+func storageText(t *trace.Trace) string {
+	some, alone := t.Upstreams()
+	kept := t.Storage == core.StorageMemory.String() || t.Storage == core.StorageDisk.String()
+	switch {
+	case alone && kept:
+		return "in memory, in the queue of the upstream; a dead letter of it would be kept: " + t.Storage
+	case alone:
+		return "in memory, in the queue of the upstream"
+	case some && kept:
+		return t.Storage + "; in memory for the upstream"
+	}
+	return orDash(t.Storage)
 }
 
 // toldText is what the sender was told, and of whom.

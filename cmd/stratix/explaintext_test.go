@@ -121,3 +121,23 @@ func TestWhatClientsSendDoesNotDriveATerminal(t *testing.T) {
 	r := shadow.Report{Changes: []shadow.Change{{Before: "x", After: "y", Client: "c", ID: evil}}, Problems: []string{evil}}
 	f("diff", strings.Join(diffLines(&r), "|"))
 }
+
+func TestWhatAnUpstreamHasIsKeptInMemory(t *testing.T) {
+	f := func(storage string, count int, want string, kinds ...string) {
+		t.Helper()
+		m := trace.Trace{Storage: storage, TargetCount: count}
+		for _, kind := range kinds {
+			m.Targets = append(m.Targets, trace.Target{Kind: kind, Name: "x"})
+		}
+		if got := keptText(&m); got != want {
+			t.Errorf("%s to %v: got %q, want %q", storage, kinds, got, want)
+		}
+	}
+	f("disk", 1, "disk", "client")
+	f("disk", 0, "disk")
+	f("disk", 1, "in memory, in the queue of the upstream; a dead letter of it would be kept: disk", "upstream")
+	f("none", 2, "in memory, in the queue of the upstream", "upstream", "upstream")
+	f("disk", 2, "disk; in memory for the upstream", "client", "upstream")
+	f("disk", 9, "disk; in memory for the upstream", "upstream") // more than are named
+	f("none", 2, "none", "client", "upstream")
+}

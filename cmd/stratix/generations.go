@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -39,14 +40,18 @@ func (c *generationsCmd) Run() error {
 		if p.Number > 0 {
 			number = fmt.Sprint(p.Number)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", number, p.Hash, p.State, momentText(p.Since, time.Now()), p.Reason)
+		reason := p.Reason
+		for _, n := range p.Former {
+			reason = strings.TrimPrefix(fmt.Sprintf("%s; was %d", reason, n), "; ")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", number, p.Hash, p.State, momentText(p.Since, time.Now()), reason)
 	}
 	return w.Flush()
 }
 
 type rollbackCmd struct {
 	adminFlag
-	To string `help:"Generation to go back to: its number, or the beginning of its hash; the last good one by default." placeholder:"GENERATION"`
+	To string `help:"Generation to go back to: its number, also one that it had before a rollback, or the beginning of its hash; the last good one by default." placeholder:"GENERATION"`
 }
 
 // Help is shown by stratix rollback --help.
@@ -71,6 +76,32 @@ func (c *rollbackCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("generation %d is live, hash %s: mend the folder and save\n", st.Scripts.Generation, st.Scripts.Hash)
+	fmt.Println(rollbackText(st))
 	return nil
+}
+
+// rollbackText is what a rollback has done, and what is to be done.
+func rollbackText(st *gateway.Status) string {
+	sc := &st.Scripts
+	text := fmt.Sprintf("%s; hash %s", attemptText(&sc.Last), sc.Hash)
+	if sc.Last.TakenBack == sc.Last.Generation {
+		text = fmt.Sprintf("%s; %d stays live for all clients; hash %s", attemptText(&sc.Last), sc.Generation, sc.Hash)
+	}
+	if sc.LastGood {
+		return text + ". The folder holds something else: mend it and save"
+	}
+	return text + ". It is what the folder holds"
+}
+
+// attemptText names what an attempt is about.
+func attemptText(a *gateway.Attempt) string {
+	switch {
+	case a.TakenBack == 0:
+		return fmt.Sprintf("generation %d", a.Generation)
+	case a.TakenBack == a.Generation:
+		return fmt.Sprintf("generation %d, a canary, was taken back", a.TakenBack)
+	case a.Restored == 0:
+		return fmt.Sprintf("generation %d was taken back; %d (what was live before) is live", a.TakenBack, a.Generation)
+	}
+	return fmt.Sprintf("generation %d was taken back; %d (what was live before, as %d) is live", a.TakenBack, a.Generation, a.Restored)
 }

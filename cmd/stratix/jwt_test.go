@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/stratix-gateway/stratix/core/coretest"
 	"github.com/stratix-gateway/stratix/core/gateway"
 )
 
@@ -174,4 +176,29 @@ func TestOnlyAGatewayThatAsksForNothingWarnsOfIt(t *testing.T) {
 	f("pipeline {}", true)
 	f(jwtScript(`key = "`+jwtSecret+`"`), false)
 	f(jwtScript(`key = "`+jwtSecret+`", required = false`), true)
+}
+
+func TestKeysThatCannotBeRenewedAreTold(t *testing.T) {
+	pem := filepath.Join(t.TempDir(), "key.pem")
+	save(t, pem, coretest.PublicPEM(t, "RSA"))
+	r := rest{running: runGateway(t, map[string]string{
+		"main.lua": `pipeline { stage.jwt { key_file = "` + filepath.ToSlash(pem) + `", algorithms = { "RS256" } } }`}, nil)}
+	c := r.console(t)
+	f := func(metric string, want ...string) {
+		t.Helper()
+		st := r.waitFor("the status to say so", func(st gateway.Status) bool { return slices.Equal(st.KeysFailing, want) })
+		c.until("the console to say so", func(l gateway.Live) bool { return l.Period > 0 && slices.Equal(l.KeysFailing, want) })
+		if got := r.metric("stratix_token_keys_failing"); got != metric {
+			t.Errorf("the metric is %s, want %s", got, metric)
+		}
+		var page strings.Builder
+		if err := writeStatus(&page, &st, st.Started); err != nil || strings.Contains(page.String(), "CANNOT BE FETCHED OR READ: stage.jwt "+pem) != (want != nil) {
+			t.Errorf("the page says %s, %v", page.String(), err)
+		}
+	}
+	f("0")
+	save(t, pem, "nonsense")
+	f("1", "stage.jwt "+pem)
+	save(t, pem, coretest.PublicPEM(t, "RSA2"))
+	f("0")
 }

@@ -158,6 +158,7 @@ func TestTheConsoleNamesThoseForWhomMostMessagesWait(t *testing.T) {
 	r := rest{running: runGateway(t, restScripts, nil)}
 	a := dialed(t, r, "a")
 	c := r.console(t)
+	c.next() // it counts from here on
 	saying(t, a, 5, `{"type":0,"to":"five","data":1}`)
 	saying(t, a, 9, `{"type":0,"to":"nine","data":1}`)
 	saying(t, a, 1, `{"type":0,"to":"one","data":1}`)

@@ -300,10 +300,18 @@ func TestKeysAreGoodFromTheMomentTheyAreMadeUntilTheyAreRevoked(t *testing.T) {
 	if got := post(r.Addr().String(), shop); got != 401 {
 		t.Errorf("a revoked key gets %d", got)
 	}
+	for _, want := range []string{"keys=2 added=shop\n", "keys=1 revoked=shop\n"} {
+		if log := r.log.String(); !strings.Contains(log, want) || strings.Contains(log, shop) {
+			t.Errorf("the log lacks %q, or has a key in it: %s", want, log)
+		}
+	}
 	save(t, file, "broken")
 	r.ReloadKeys()
 	if got := post(r.Addr().String(), admin); got != 200 || !strings.Contains(r.log.String(), "those from before stay good") {
 		t.Errorf("behind a broken file the keys get %d", got)
+	}
+	if got := r.metric("stratix_token_keys_failing"); got != "1" {
+		t.Errorf("%s files of keys are failing", got)
 	}
 	// Without a key the status is closed, also to the own machine.
 	open := rest{running: r.running}

@@ -79,7 +79,7 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 		policy = "none: every client may send to every other"
 	}
 	row("policy", "%s", policy)
-	row("last attempt", "%s: generation %d, by %s, took %.1f ms, %s", strings.ToUpper(sc.Last.Result), sc.Last.Generation, sc.Last.Trigger, sc.Last.Millis, momentText(sc.Last.At, now))
+	row("last attempt", "%s: %s, by %s, took %.1f ms, %s", strings.ToUpper(sc.Last.Result), attemptText(&sc.Last), sc.Last.Trigger, sc.Last.Millis, momentText(sc.Last.At, now))
 	for _, s := range sc.Last.Steps {
 		row("", "%s", s)
 	}
@@ -98,6 +98,12 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 	if k.Full > 0 {
 		row("", "FULL for %d of them, stratix log show --client ID --pending: %s", k.Full, clientsText(k.FullClients, k.Full))
 	}
+	lost := losses{gaps: st.Gaps, letters: st.LettersLost}
+	for i := range st.Upstreams {
+		u := &st.Upstreams[i]
+		lost.givenUp = append(lost.givenUp, givenUp{u.Name, u.Lost + u.Expired, u.Letters})
+	}
+	row("lost", "%s", lost.text())
 	if l := st.Log; l != nil {
 		row("log", "%s: %d segment(s), %s, %d commit(s)", l.Folder, l.Segments, sizeText(l.Bytes), l.Commits)
 		switch {
@@ -119,6 +125,9 @@ func writeStatus(out io.Writer, st *gateway.Status, now time.Time) error {
 				row("", "REJECTED: %s", problem)
 			}
 		}
+	}
+	for _, name := range st.KeysFailing {
+		row("keys", "CANNOT BE FETCHED OR READ: %s; those from before stay, and the log says why", name)
 	}
 	for i := range st.Upstreams {
 		u := &st.Upstreams[i]

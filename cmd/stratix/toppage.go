@@ -24,7 +24,7 @@ func writeLive(out io.Writer, l *gateway.Live) {
 		row("scripts", "%s", generationText(l.Generation, now))
 	}
 	if a := l.Gate; a != nil && a.Result != "live" && a.Result != "unchanged" {
-		row("last attempt", "%s: generation %d, by %s, %s", strings.ToUpper(a.Result), a.Generation, a.Trigger, momentText(a.At, now))
+		row("last attempt", "%s: %s, by %s, %s", strings.ToUpper(a.Result), attemptText(a), a.Trigger, momentText(a.At, now))
 		for _, p := range a.Problems[:min(len(a.Problems), 3)] {
 			row("", "%s", p)
 		}
@@ -48,6 +48,9 @@ func writeLive(out io.Writer, l *gateway.Live) {
 	if p := l.Pending; p != nil {
 		row("waiting", "%d message(s), %s in memory, the oldest for %s", p.Messages, sizeText(p.Bytes), seconds(p.Oldest))
 	}
+	if lost := liveLosses(l); l.Rates != nil {
+		row("lost", "%s", lost.text())
+	}
 	if g := l.Log; g != nil {
 		state := ""
 		switch {
@@ -57,6 +60,9 @@ func writeLive(out io.Writer, l *gateway.Live) {
 			state = "FAILING, "
 		}
 		row("log", "%s%s in %d segment(s), %s commits/s of %s ms", state, sizeText(g.Bytes), g.Segments, rateText(g.Commits), numberText(g.CommitMS))
+	}
+	for _, name := range l.KeysFailing {
+		row("keys", "CANNOT BE FETCHED OR READ: %s", name)
 	}
 	for i := range l.Upstreams {
 		u := &l.Upstreams[i]
@@ -72,6 +78,15 @@ func writeLive(out io.Writer, l *gateway.Live) {
 	}
 	row("process", "%s memory, %s heap, %s of a core", rss, sizeText(l.Memory.Heap), cpu)
 	writeTables(w, l)
+}
+
+func liveLosses(l *gateway.Live) *losses {
+	lost := &losses{gaps: l.Gaps, letters: l.LettersLost}
+	for i := range l.Upstreams {
+		u := &l.Upstreams[i]
+		lost.givenUp = append(lost.givenUp, givenUp{u.Name, u.Lost + u.Expired, u.Letters})
+	}
+	return lost
 }
 
 func generationText(g *gateway.LiveGeneration, now time.Time) string {
@@ -133,6 +148,9 @@ func liveLine(l *gateway.Live) string {
 	}
 	if p := l.Pending; p != nil {
 		parts = append(parts, fmt.Sprintf("%d waiting", p.Messages))
+	}
+	if lost := liveLosses(l).String(); lost != "" {
+		parts = append(parts, "LOST SINCE THE START: "+lost)
 	}
 	if g := l.Generation; g != nil {
 		parts = append(parts, fmt.Sprintf("generation %d (%s)", g.Number, g.State))

@@ -195,5 +195,8 @@ func (f *File) Holds(k *Key) bool {
 	return now != nil && now.Hash == k.Hash && now.Scopes == k.Scopes
 }
 
+// Keys are those of the last Reload that found some. They are not to be changed.
+func (f *File) Keys() Set { return *f.keys.Load() }
+
 // Len is how many keys there are.
 func (f *File) Len() int { return len(*f.keys.Load()) }

@@ -149,6 +149,26 @@ func (s Set) Named(name string) *Key {
 	return nil
 }
 
+// Since names the keys that are in s and were not in before, those that are not any
+// more, and those that have become another key, or one with other scopes or another
+// sender, under the same name.
+func (s Set) Since(before Set) (added, revoked, changed []string) {
+	for i := range s {
+		switch was := before.Named(s[i].Name); {
+		case was == nil:
+			added = append(added, s[i].Name)
+		case was.Hash != s[i].Hash || was.Scopes != s[i].Scopes || was.Sender != s[i].Sender:
+			changed = append(changed, s[i].Name)
+		}
+	}
+	for i := range before {
+		if s.Named(before[i].Name) == nil {
+			revoked = append(revoked, before[i].Name)
+		}
+	}
+	return added, revoked, changed
+}
+
 // line is a Key in its file.
 type line struct {
 	Name    string    `json:"name"`

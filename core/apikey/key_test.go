@@ -1,6 +1,7 @@
 package apikey
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -140,6 +141,27 @@ func TestAFileOfKeysIsChangedWholeAndReadAgain(t *testing.T) {
 	must(os.Remove(path))
 	if _, err := f.Reload(); err == nil || f.Find([]byte(textB)) == nil {
 		t.Errorf("a file that is gone took the keys: %v", err)
+	}
+}
+
+func TestKeysThatHaveChangedAreNamed(t *testing.T) {
+	make := func(name string, scopes Scopes) Key {
+		k, _, err := New(name, "sender", scopes, made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	stays, goes, other := make("stays", Read), make("goes", Read), make("other", Read)
+	again := make("again", Read)
+	wider := other
+	wider.Scopes = Admin
+	added, revoked, changed := Set{stays, wider, make("new", Read), make("again", Read)}.Since(Set{goes, stays, other, again})
+	if got := fmt.Sprint(added, revoked, changed); got != "[new] [goes] [other again]" {
+		t.Errorf("got %s", got)
+	}
+	if added, revoked, changed := (Set{stays}).Since(Set{stays}); added != nil || revoked != nil || changed != nil {
+		t.Errorf("got %v %v %v", added, revoked, changed)
 	}
 }
 

@@ -103,6 +103,9 @@ func (t *Tokens) Start(ctx context.Context) error { return t.keys.Start(ctx) }
 // Stop ends that.
 func (t *Tokens) Stop() { t.keys.Stop() }
 
+// Failing names the keys while they cannot be fetched or read; "" says that all is well.
+func (t *Tokens) Failing() string { return t.keys.Failing() }
+
 // Reload looks at the keys now.
 func (t *Tokens) Reload() { t.keys.Reload() }
 

@@ -10,15 +10,19 @@ import (
 
 // Attempt is one try to make the folder's content live.
 type Attempt struct {
-	At         time.Time      `json:"at"`
-	Trigger    string         `json:"trigger"` // start, save, signal, api, rollback
-	Result     string         `json:"result"`  // live, canary, unchanged, rejected, rolled_back
-	Generation uint32         `json:"generation"`
-	Millis     float64        `json:"millis"`
-	Steps      []Step         `json:"steps,omitempty"` // of the gate
-	Problems   []string       `json:"problems,omitempty"`
-	Warnings   []string       `json:"warnings,omitempty"`
-	Shadow     *shadow.Report `json:"shadow,omitempty"`
+	At         time.Time `json:"at"`
+	Trigger    string    `json:"trigger"` // start, save, signal, api, rollback
+	Result     string    `json:"result"`  // live, canary, unchanged, rejected, rolled_back
+	Generation uint32    `json:"generation"`
+	// Of a rollback: what was taken back, which is Generation itself where that was a
+	// canary, and the number that what is live in its place had before; 0 for none.
+	TakenBack uint32         `json:"takenBack,omitempty"`
+	Restored  uint32         `json:"restored,omitempty"`
+	Millis    float64        `json:"millis"`
+	Steps     []Step         `json:"steps,omitempty"` // of the gate
+	Problems  []string       `json:"problems,omitempty"`
+	Warnings  []string       `json:"warnings,omitempty"`
+	Shadow    *shadow.Report `json:"shadow,omitempty"`
 }
 
 // triggerSave is the one trigger that nobody has meant for sure.

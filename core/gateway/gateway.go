@@ -119,6 +119,7 @@ type Gateway struct {
 	recovered bool       // the journal runs
 
 	certificateError atomic.Pointer[string] // of the last look at its files
+	keysFailing      atomic.Bool            // Options.Keys could not be read at the last look
 
 	keys      sync.Mutex // guards what follows, and is held while Options.Keys is read
 	keysError string     // the last, while it lasts

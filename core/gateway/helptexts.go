@@ -86,6 +86,7 @@ var helpTexts = map[string]string{
 	"stratix_settings_rejected":                   "1 while the settings file cannot be read or says something impossible: what was in force before stays.",
 	"stratix_settings_reloads_total":              "Looks at the settings file by their results.",
 	"stratix_settings_waiting":                    "Settings that the file has changed and that need a restart.",
+	"stratix_token_keys_failing":                  "Key sets and key files (of stage.jwt, --api-jwks and --keys) that cannot be fetched or read: the keys from before stay.",
 	"stratix_trace_bytes":                         "Memory of traces.",
 	"stratix_traces":                              "Messages whose ways are kept for stratix explain.",
 	"stratix_traces_skipped_total":                "Messages that came to nothing and left no trace, since there were too many.",

@@ -15,36 +15,12 @@ import (
 	"github.com/stratix-gateway/stratix/core/reload"
 )
 
-// past is the content of a generation that was live. It stands in for the folder
-// that it came from, and for no other one.
-type past struct {
-	Saved time.Time         `json:"saved"` // when it went live last
-	Dir   string            `json:"dir"`   // absolute
-	Hash  [32]byte          `json:"hash"`
-	Files map[string][]byte `json:"files"`
-	// Bad is why it was taken back; "" for a good one.
-	Bad string `json:"bad,omitempty"`
-
-	number uint32 // in this life of the process; 0 for none
-	unkept bool   // its file does not hold this
-}
-
-func (p *past) snapshot() reload.Snapshot {
-	return reload.Snapshot{Dir: p.Dir, Files: p.Files, Hash: p.Hash}
-}
-
-func (p *past) bytes() (n int) {
-	for _, text := range p.Files {
-		n += len(text)
-	}
-	return n
-}
-
 // The bounds on what is kept of former generations: of one scripts folder, and of all
 // others together, which may be in use again one day.
 const (
 	maxHistory   = 10
 	historyBytes = 32 << 20 // of scripts
+	maxFormer    = 20       // numbers of one of them that are known
 )
 
 // history is the generations of one scripts folder that were live, the newest
@@ -86,43 +62,6 @@ func openHistory(data, dir string) (*history, error) {
 }
 
 func generationsDir(data string) string { return filepath.Join(data, "generations") }
-
-// readPasts reads what a folder holds, the newest first. The error names what
-// cannot be read, and the others are returned.
-func readPasts(folder string) (all []*past, err error) {
-	entries, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("former generations: %w", err)
-	}
-	var errs []error
-	for _, e := range entries {
-		if filepath.Ext(e.Name()) != ".json" {
-			continue
-		}
-		p, err := readPast(filepath.Join(folder, e.Name()))
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		all = append(all, p)
-	}
-	slices.SortFunc(all, func(a, b *past) int { return b.Saved.Compare(a.Saved) })
-	return all, errors.Join(errs...)
-}
-
-func readPast(name string) (*past, error) {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("former generation: %w", err)
-	}
-	p := &past{}
-	if err := json.Unmarshal(b, p); err != nil {
-		return nil, fmt.Errorf("former generation: %s: %w", name, err)
-	}
-	return p, nil
-}
 
 // good returns the newest generation that is good, other than that with the hash
 // but; nil if there is none.
@@ -168,13 +107,13 @@ func (h *history) index(hash [32]byte) *past {
 }
 
 // named returns a copy of the generation that an operator means: by its number, or
-// by the beginning of its hash.
+// a former one, or by the beginning of its hash.
 func (h *history) named(name string) (*past, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var found []*past
 	for _, p := range h.all {
-		if fmt.Sprint(p.number) == name && p.number > 0 {
+		if p.has(name) {
 			c := *p
 			return &c, nil
 		}
@@ -197,6 +136,10 @@ func (h *history) wentLive(snap reload.Snapshot, number uint32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := &past{Dir: h.dir, Hash: snap.Hash, Files: snap.Files, Saved: time.Now().UTC(), number: number, unkept: true}
+	if was := h.index(snap.Hash); was != nil && was.number > 0 {
+		p.former = append(slices.Clone(was.former), was.number)
+		p.former = p.former[max(0, len(p.former)-maxFormer):]
+	}
 	h.all = slices.DeleteFunc(h.all, func(o *past) bool { return o.Hash == snap.Hash })
 	h.all = slices.Insert(h.all, 0, p)
 	h.prune()

@@ -3,8 +3,10 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/stratix-gateway/stratix/core"
 	"github.com/stratix-gateway/stratix/core/apikey"
 	"github.com/stratix-gateway/stratix/core/server"
 )
@@ -82,7 +84,9 @@ func (g *Gateway) ReloadKeys() (changed bool, err error) {
 	}
 	g.keys.Lock()
 	defer g.keys.Unlock()
+	before := g.opt().Keys.Keys()
 	changed, err = g.opt().Keys.Reload()
+	g.keysFailing.Store(err != nil)
 	switch {
 	case err != nil:
 		if text := err.Error(); text != g.keysError {
@@ -91,7 +95,51 @@ func (g *Gateway) ReloadKeys() (changed bool, err error) {
 		}
 	case changed || g.keysError != "":
 		g.keysError = ""
-		g.log.Info("the keys are read again", "keys", g.opt().Keys.Len())
+		args := []any{"keys", g.opt().Keys.Len()}
+		added, revoked, other := g.opt().Keys.Keys().Since(before)
+		for _, n := range []struct {
+			what  string
+			names []string
+		}{{"added", added}, {"revoked", revoked}, {"changed", other}} {
+			if len(n.names) > 0 {
+				args = append(args, n.what, namesText(n.names))
+			}
+		}
+		g.log.Info("the keys are read again", args...)
 	}
 	return changed, err
+}
+
+// failingKeys names the keys that cannot be fetched or read now: those of the API, of
+// its tokens, and of the live generation's stages.
+func (g *Gateway) failingKeys() []string {
+	all := []string{}
+	if g.keysFailing.Load() {
+		all = append(all, "the file of --keys")
+	}
+	if t := g.opt().Tokens; t != nil {
+		if name := t.Failing(); name != "" {
+			all = append(all, "--api-jwks "+name)
+		}
+	}
+	_, stages := g.scripts.openStages()
+	for _, s := range stages {
+		if r, is := s.Stage.(core.Refresher); is {
+			if name := r.Failing(); name != "" {
+				all = append(all, "stage."+s.Name+" "+name)
+			}
+		}
+	}
+	return all
+}
+
+// maxNamed bounds the names of keys in a line of the log.
+const maxNamed = 20
+
+func namesText(names []string) string {
+	text := strings.Join(names[:min(len(names), maxNamed)], ", ")
+	if more := len(names) - maxNamed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

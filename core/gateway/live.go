@@ -19,13 +19,19 @@ type Live struct {
 	Stages      []LiveStage       `json:"stages"`             // of the live generation, in their order
 	Top         []LiveSender      `json:"top"`                // the most active senders of about the last ten seconds
 	Pending     *LivePending      `json:"pending,omitempty"`
-	Gaps        map[string]uint64 `json:"gaps"`          // messages that will never come, by cause, since the start
-	Log         *LiveLog          `json:"log,omitempty"` // absent without a data folder
-	Upstreams   []LiveUpstream    `json:"upstreams"`
-	Memory      LiveMemory        `json:"memory"`
-	CPU         *float64          `json:"cpu"` // share of one core
-	Generation  *LiveGeneration   `json:"generation,omitempty"`
-	Gate        *Attempt          `json:"gate,omitempty"` // the last attempt to change the scripts
+	Gaps        map[string]uint64 `json:"gaps"` // messages that will never come, by cause, since the start
+	// LettersLost are the dead letters of upstreams that reached nobody, since the start.
+	LettersLost uint64 `json:"deadLettersLost"`
+	// KeysFailing names the keys that cannot be fetched or read: those from before stay.
+	KeysFailing []string `json:"keysFailing"`
+	// Ended are the messages that came to nothing, by how, since the start.
+	Ended      map[string]uint64 `json:"cameToNothing"`
+	Log        *LiveLog          `json:"log,omitempty"` // absent without a data folder
+	Upstreams  []LiveUpstream    `json:"upstreams"`
+	Memory     LiveMemory        `json:"memory"`
+	CPU        *float64          `json:"cpu"` // share of one core
+	Generation *LiveGeneration   `json:"generation,omitempty"`
+	Gate       *Attempt          `json:"gate,omitempty"` // the last attempt to change the scripts
 }
 
 // LiveConnections are the connections now, and counts of upgrades since the start.
@@ -121,6 +127,11 @@ type LiveUpstream struct {
 	Breaker  string  `json:"breaker"` // closed, open, half_open
 	Posts    float64 `json:"posts"`
 	Failures float64 `json:"failures"` // posts with another end than ok
+	// Since the start: given up, and refused for lack of room.
+	Lost    uint64 `json:"lost"`
+	Expired uint64 `json:"expired"`
+	Refused uint64 `json:"refused"`
+	Letters bool   `json:"deadLetters"` // what is given up goes to somebody
 }
 
 // LiveMemory is in bytes.
@@ -163,7 +174,7 @@ func (g *Gateway) readiness() string {
 func (g *Gateway) recovering() *Live {
 	return &Live{
 		TS: time.Now().UnixMilli(), Uptime: rounded(time.Since(g.started).Seconds()), Version: g.opt().Version, Readiness: g.readiness(),
-		Stages: []LiveStage{}, Top: []LiveSender{}, Gaps: map[string]uint64{}, Upstreams: []LiveUpstream{},
+		Stages: []LiveStage{}, Top: []LiveSender{}, Gaps: map[string]uint64{}, Ended: map[string]uint64{}, KeysFailing: []string{}, Upstreams: []LiveUpstream{},
 		Memory: LiveMemory{RSS: resident(), Heap: heap()},
 	}
 }

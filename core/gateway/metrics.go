@@ -25,7 +25,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter, gauge := p.counter, func(name string, v int) { p.gauge(name, float64(v)) }
 
 	gauge("stratix_connections", sum.Connections)
-	gauge("stratix_groups", sum.Groups)
+	gauge("stratix_groups", g.shards.GroupCount())
 	counter("stratix_connections_opened_total", sum.Opened)
 	counter("stratix_connections_closed_total", sum.Closed)
 	for _, l := range []labelled{
@@ -122,6 +122,7 @@ func (g *Gateway) writeMetrics(w io.Writer, admin bool) {
 	counter("stratix_loop_stalls_total", sum.Stalls)
 	p.turns(sum)
 	gauge("stratix_ready", flag(g.ready.Load()))
+	gauge("stratix_token_keys_failing", len(g.failingKeys()))
 	if c := g.opt().Certificate; c != nil {
 		p.gauge("stratix_certificate_until_timestamp_seconds", float64(c.Until().Unix()))
 	}

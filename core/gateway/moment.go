@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core/journal"
-	"github.com/stratix-gateway/stratix/core/record"
+
 	"github.com/stratix-gateway/stratix/core/server"
 	"github.com/stratix-gateway/stratix/core/shard"
 	"github.com/stratix-gateway/stratix/core/upstream"
@@ -78,13 +78,13 @@ func (g *Gateway) live(before, now *moment) *Live {
 		Connections: &LiveConnections{
 			Open: b.Connections, Reliable: b.Reliable, Mailboxes: b.Mailboxes, Upgraded: now.front.Upgraded, Refused: now.front.Refused,
 		},
-		Rates:     s.rates(&a.Stats, &b.Stats),
-		Latency:   latency(&a.Latencies, &b.Latencies),
-		Verdicts:  &LiveVerdicts{},
-		Stages:    s.stages(before, now),
-		Top:       []LiveSender{},
-		Pending:   &LivePending{Messages: b.Pending, Bytes: b.RingBytes, Oldest: rounded(b.Oldest.Seconds()), Clients: []LiveBacklog{}},
-		Gaps:      map[string]uint64{},
+		Rates:    s.rates(&a.Stats, &b.Stats),
+		Latency:  latency(&a.Latencies, &b.Latencies),
+		Verdicts: &LiveVerdicts{},
+		Stages:   s.stages(before, now),
+		Top:      []LiveSender{},
+		Pending:  &LivePending{Messages: b.Pending, Bytes: b.RingBytes, Oldest: rounded(b.Oldest.Seconds()), Clients: []LiveBacklog{}},
+		Gaps:     gaps(&b.Stats), LettersLost: b.LettersLost, Ended: ended(&b.Stats), KeysFailing: g.failingKeys(),
 		Upstreams: s.upstreams(before.upstreams, now.upstreams),
 		Memory:    LiveMemory{RSS: now.rss, Heap: now.heap},
 		Gate:      &now.scripts.last,
@@ -98,9 +98,7 @@ func (g *Gateway) live(before, now *moment) *Live {
 	for _, w := range now.backlogs {
 		l.Pending.Clients = append(l.Pending.Clients, LiveBacklog{w.Client, w.Messages})
 	}
-	for _, cause := range record.Causes {
-		l.Gaps[cause.String()] = b.Lapsed[cause]
-	}
+
 	if now.log != nil {
 		l.Log = s.log(before.log, now.log)
 	}
@@ -119,6 +117,14 @@ func (s span) rates(a, b *shard.Stats) *LiveRates {
 		Malformed: s.rate(b.Malformed, a.Malformed), NoRoute: s.rate(b.NoRoute, a.NoRoute),
 		Delivered: s.rate(b.Out, a.Out), Undelivered: s.rate(undelivered(b), undelivered(a)),
 		BytesIn: s.rate(b.WireIn, a.WireIn), BytesOut: s.rate(b.WireOut, a.WireOut),
+	}
+}
+
+// ended counts the messages that came to nothing, under the names of LiveRates.
+func ended(s *shard.Stats) map[string]uint64 {
+	return map[string]uint64{
+		"dropped": s.Filtered, "rejected": s.Rejected, "failed": s.Failed,
+		"forbidden": s.Forbidden, "malformed": s.Malformed, "noRoute": s.NoRoute,
 	}
 }
 
@@ -175,6 +181,7 @@ func (s span) upstreams(before, now []upstream.Stats) []LiveUpstream {
 		all[i] = LiveUpstream{
 			Name: st.Name, State: st.State, Queued: st.Queued, Breaker: st.Breaker,
 			Posts: s.rate(n.all, was[st.Name].all), Failures: s.rate(n.failed, was[st.Name].failed),
+			Lost: st.Lost, Expired: st.Expired, Refused: st.Refused, Letters: st.Letters,
 		}
 	}
 	return all

@@ -53,7 +53,7 @@ func (g *Gateway) dropCanary(why string) {
 	sc.record.Lock()
 	sc.lastGood = true // the folder holds something else
 	sc.record.Unlock()
-	g.note(&Attempt{Trigger: "rollback", Result: resultTakenBack, Generation: t.generation.Number, Problems: []string{why}}, began)
+	g.note(&Attempt{Trigger: "rollback", Result: resultTakenBack, Generation: t.generation.Number, TakenBack: t.generation.Number, Problems: []string{why}}, began)
 	g.forget(t.snapshot, why)
 }
 
@@ -65,7 +65,7 @@ func (g *Gateway) rollBack(to *past, why string) error {
 	}
 	began := time.Now()
 	snap := to.snapshot()
-	p := &passage{Attempt: Attempt{Trigger: "rollback", Result: resultTakenBack, Problems: []string{why}}}
+	p := &passage{Attempt: Attempt{Trigger: "rollback", Result: resultTakenBack, Problems: []string{why}, TakenBack: sc.live.Number, Restored: to.number}}
 	p.Generation = sc.number.Add(1)
 	gen, err := g.load(p, snap, sc.live)
 	if err == nil {
@@ -115,7 +115,7 @@ func (g *Gateway) RollBack(name string) error {
 			return err
 		}
 		if to.Hash == sc.snapshot.Hash {
-			return fmt.Errorf("generation %q is live already", name)
+			return fmt.Errorf("generation %q is live already, as %d", name, sc.live.Number)
 		}
 	}
 	if err := g.rollBack(to, why); err != nil {
@@ -128,6 +128,7 @@ func (g *Gateway) RollBack(name string) error {
 // Past is a generation as GET /v1/generations shows it.
 type Past struct {
 	Number uint32    `json:"number,omitempty"` // in this life of the process
+	Former []uint32  `json:"former,omitempty"` // those that it had before
 	Hash   string    `json:"hash"`
 	Since  time.Time `json:"since"` // when it went live last
 	State  string    `json:"state"` // live, canary, good, bad
@@ -142,7 +143,7 @@ func (g *Gateway) Generations() []Past {
 		all = append(all, Past{Number: c.Generation, Hash: c.Hash, Since: c.Since, State: "canary"})
 	}
 	for _, p := range g.scripts.past.list() {
-		one := Past{Number: p.number, Hash: fmt.Sprintf("%x", p.Hash[:6]), Since: p.Saved, State: "good", Reason: p.Bad}
+		one := Past{Number: p.number, Former: p.former, Hash: fmt.Sprintf("%x", p.Hash[:6]), Since: p.Saved, State: "good", Reason: p.Bad}
 		switch {
 		case p.number == sc.generation && p.number > 0:
 			one.State = "live"

@@ -217,7 +217,8 @@ func (g *Gateway) wentLive(gen *core.Generation, snap reload.Snapshot, p *passag
 	changed := policy != sc.policy || sc.generation == 0
 	sc.open = gen.Stages
 	sc.generation, sc.since, sc.stages, sc.hash, sc.policy = gen.Number, time.Now(), stages, hash, policy
-	sc.lastGood, sc.warnings = p.Result == resultTakenBack, p.Warnings // the folder holds something else then
+	// After a rollback the folder holds something else, but where it is back to just that.
+	sc.lastGood, sc.warnings = p.Result == resultTakenBack && snap.Hash != sc.tried, p.Warnings
 	sc.record.Unlock()
 	p.Generation = gen.Number
 	if p.Result == "" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/record"
 	"github.com/stratix-gateway/stratix/core/shard"
 	"github.com/stratix-gateway/stratix/core/upstream"
 )
@@ -33,9 +34,15 @@ type Status struct {
 	} `json:"kept"`
 	Log      *LogStatus      `json:"log,omitempty"`      // absent without a data folder
 	Settings *SettingsStatus `json:"settings,omitempty"` // absent without a settings file
+	// KeysFailing names the keys that cannot be fetched or read: those from before stay.
+	KeysFailing []string `json:"keysFailing"`
 	// Upstreams are those that the scripts name, and those that they have named.
 	Upstreams []upstream.Stats `json:"upstreams,omitempty"`
-	Scripts   struct {
+	// Gaps are the messages that will never come, by cause, and LettersLost the dead
+	// letters of upstreams that reached nobody, since the start.
+	Gaps        map[string]uint64 `json:"gaps"`
+	LettersLost uint64            `json:"deadLettersLost"`
+	Scripts     struct {
 		Folder     string     `json:"folder"`
 		Generation uint32     `json:"generation"` // the live one
 		Since      time.Time  `json:"since"`
@@ -74,7 +81,7 @@ func (g *Gateway) status() Status {
 	st := Status{
 		Version: g.opt().Version, Started: g.started.UTC(), Ready: g.ready.Load(),
 		Listen: g.Addr().String(), Shards: g.opt().Shards, Transport: g.opt().Transport,
-		Connections: sum.Connections, Groups: sum.Groups, MessagesIn: sum.In, MessagesOut: sum.Out,
+		Connections: sum.Connections, Groups: g.shards.GroupCount(), MessagesIn: sum.In, MessagesOut: sum.Out,
 	}
 	k := &st.Kept
 	k.Pending, k.Bytes, k.OldestSeconds, k.Clients = sum.Pending, sum.RingBytes, sum.Oldest.Seconds(), sum.Mailboxes
@@ -86,8 +93,9 @@ func (g *Gateway) status() Status {
 			Full: l.Full, Failing: l.Failing, LastError: l.LastError,
 		}
 	}
-	st.Settings = g.settings.status()
+	st.Settings, st.KeysFailing = g.settings.status(), g.failingKeys()
 	st.Upstreams = g.upstreams.Stats()
+	st.Gaps, st.LettersLost = gaps(&sum), sum.LettersLost
 	s := &st.Scripts
 	s.Folder, s.Generation, s.Since, s.Hash = g.dir, sc.generation, sc.since.UTC(), sc.hash
 	s.Stages, s.Policy, s.LastGood, s.Last = sc.stages, sc.policy, sc.lastGood, sc.last
@@ -134,6 +142,15 @@ func total(all []shard.Stats) shard.Stats {
 		sum.Add(&all[i])
 	}
 	return sum
+}
+
+// gaps counts the messages that will never be delivered by the causes' names.
+func gaps(s *shard.Stats) map[string]uint64 {
+	all := make(map[string]uint64, len(record.Causes))
+	for _, cause := range record.Causes {
+		all[cause.String()] = s.Lapsed[cause]
+	}
+	return all
 }
 
 // lapsed counts the messages that will never be delivered.

@@ -71,26 +71,37 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx, c *Client, token string) bool {
 		return true
 	}
 	var denial *core.Denial
-	if !errors.As(err, &denial) {
+	known := errors.As(err, &denial)
+	if !known {
 		s.complain(denied, "a client is refused: a stage failed to decide on it", "client", c.ID, "error", err)
 		denial = &core.Denial{Status: fasthttp.StatusServiceUnavailable, Code: "unavailable", Text: "the gateway cannot decide on the client at the moment", RetryAfter: defaultRetry}
 	}
-	s.deny(ctx, denial)
+	why, ofToken := ofTokens[denial.Code]
+	if !known || !ofToken {
+		why = reasonOf(denial.Status)
+	}
+	s.deny(ctx, why, denial)
 	return false
 }
 
-// deny answers a client that a stage has denied.
-func (s *Server) deny(ctx *fasthttp.RequestCtx, d *core.Denial) {
-	why := denied
-	switch d.Status {
+// reasonOf is why a stage has denied a client with this status.
+func reasonOf(status int) refusal {
+	switch status {
 	case fasthttp.StatusUnauthorized:
-		why = unauthorized
+		return unauthorized
+	case fasthttp.StatusForbidden:
+		return forbidden
+	case fasthttp.StatusTooManyRequests:
+		return rateLimited
+	}
+	return denied
+}
+
+// deny answers a client that a stage has denied.
+func (s *Server) deny(ctx *fasthttp.RequestCtx, why refusal, d *core.Denial) {
+	if d.Status == fasthttp.StatusUnauthorized {
 		// What RFC 6750 wants a client to see.
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, `Bearer realm="stratix"`)
-	case fasthttp.StatusForbidden:
-		why = forbidden
-	case fasthttp.StatusTooManyRequests:
-		why = rateLimited
 	}
 	s.refuseWith(ctx, why, d.Status, map[string]string{"code": d.Code, "error": d.Text})
 	if d.RetryAfter > 0 {

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -123,11 +126,39 @@ func TestADenialIsTheAnswer(t *testing.T) {
 			t.Errorf("%v: %s is %d, %d places are taken", err, reason, st.Refused[reason], st.Open)
 		}
 	}
-	f(&core.Denial{Status: 401, Code: "no_token", Text: "bring one"}, 401, "unauthorized", "no_token", "")
-	f(&core.Denial{Status: 403, Code: "wrong_client", Text: "not yours"}, 403, "forbidden", "wrong_client", "")
+	f(&core.Denial{Status: 401, Code: "no_ticket", Text: "bring one"}, 401, "unauthorized", "no_ticket", "")
+	f(&core.Denial{Status: 403, Code: "not_here", Text: "not yours"}, 403, "forbidden", "not_here", "")
+	f(&core.Denial{Status: 401, Code: "made_way", Text: "a code of our own"}, 401, "unauthorized", "made_way", "")
+	// Those of tokens are told apart.
+	f(&core.Denial{Status: 403, Code: "wrong_client", Text: "not yours"}, 403, "wrong_client", "wrong_client", "")
+	for _, code := range codesOfTokens(t) {
+		f(&core.Denial{Status: 401, Code: code, Text: "bring another"}, 401, code, code, "")
+	}
+	f(&core.Denial{Status: 503, Code: "unknown_key", Text: "later", RetryAfter: time.Second}, 503, "unknown_key", "unknown_key", "1")
 	f(&core.Denial{Status: 429, Code: "rate_limited", Text: "slowly", RetryAfter: 1500 * time.Millisecond}, 429, "rate_limited", "rate_limited", "2")
 	f(errors.Join(&core.Denial{Status: 503, Code: "no_keys", Text: "not now"}), 503, "denied", "no_keys", "5")
 	f(errors.New("inner"), 503, "denied", "unavailable", "5")
+}
+
+// codesOfTokens are those that stand in the sources of who checks tokens.
+func codesOfTokens(t *testing.T) (codes []string) {
+	t.Helper()
+	code := regexp.MustCompile(`(?:Denied\(|Code: |jwt\.Err\w+, |d\.Text = )"([a-z_]+)"`)
+	for _, name := range []string{"../token/verify.go", "../token/remote.go", "../../plugins/jwt/admit.go"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range code.FindAllStringSubmatch(string(text), -1) {
+			if !slices.Contains(codes, found[1]) {
+				codes = append(codes, found[1])
+			}
+		}
+	}
+	if len(codes) < 10 {
+		t.Fatalf("only %v were found", codes)
+	}
+	return codes
 }
 
 func TestAClientKeepsWhatItWasAdmittedWith(t *testing.T) {

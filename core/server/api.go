@@ -34,7 +34,7 @@ const (
 var routes = []route{
 	{get, "/v1/openapi.json", apikey.Publish | apikey.Read, stays((*Server).openAPI)},
 	{get, "/v1/whoami", apikey.Publish | apikey.Read, (*Server).whoAmI},
-	{post, publishPath, apikey.Publish, (*Server).publish},
+	{post, publishPath, apikey.Publish, (*Server).publishHere},
 
 	{get, "/v1/clients", apikey.Read, stays((*Server).listClients)},
 	{get, "/v1/clients/{id}", apikey.Read, stays((*Server).client)},
@@ -73,9 +73,11 @@ func (s *Server) newRouter() *router.Router {
 	r := router.New()
 	r.RedirectTrailingSlash, r.RedirectFixedPath = false, false
 	r.NotFound = func(ctx *fasthttp.RequestCtx) {
-		switch folder := string(ctx.Path()) + "/"; folder {
-		case profiles, consolePath:
+		switch folder := string(ctx.Path()) + "/"; {
+		case folder == profiles, folder == consolePath:
 			ctx.Redirect(folder, fasthttp.StatusPermanentRedirect)
+		case folder == "//" && (ctx.IsGet() || ctx.IsHead()):
+			ctx.Redirect(consolePath, fasthttp.StatusFound)
 		default:
 			nothing(ctx)
 		}
@@ -90,6 +92,7 @@ func (s *Server) newRouter() *router.Router {
 		h := func(ctx *fasthttp.RequestCtx) {
 			if who := s.authorize(ctx, rt.scope, true); who != nil {
 				rt.handle(s, ctx, who)
+				s.note(ctx, &rt, who)
 			}
 		}
 		r.Handle(rt.method, rt.path, h)

@@ -24,6 +24,7 @@ type Keyring interface {
 // caller is who sends a request to the API.
 type caller struct {
 	scopes  apikey.Scopes
+	name    string      // of its key, or the sub of its token
 	sender  string      // whom its messages are from
 	key     *apikey.Key // nil for an operator without one, and for who has a token
 	expires time.Time   // of its token; zero for never
@@ -31,7 +32,7 @@ type caller struct {
 }
 
 // operator is who comes without a key where none is needed.
-var operator = caller{scopes: apikey.Admin, sender: "api"}
+var operator = caller{name: "operator", scopes: apikey.Admin, sender: "api"}
 
 // What a request is refused with that says of nobody who sends it.
 var (
@@ -65,7 +66,7 @@ func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool)
 	text = text[len(bearer):]
 	if s.opt().Keys != nil {
 		if k := s.opt().Keys.Find(text); k != nil {
-			return &caller{scopes: k.Scopes, sender: k.Sender, key: k}, nil
+			return &caller{name: k.Name, scopes: k.Scopes, sender: k.Sender, key: k}, nil
 		}
 	}
 	if s.opt().Tokens == nil || bytes.HasPrefix(text, []byte(apikey.Prefix)) {
@@ -75,7 +76,7 @@ func (s *Server) identify(h *fasthttp.RequestHeader, local net.Addr, admin bool)
 	if err != nil {
 		return nil, err
 	}
-	return &caller{scopes: holder.Scopes, sender: holder.Sender, expires: holder.Expires, token: true}, nil
+	return &caller{name: holder.Sender, scopes: holder.Scopes, sender: holder.Sender, expires: holder.Expires, token: true}, nil
 }
 
 // still reports whether who may do what it could when its request began.
@@ -92,22 +93,36 @@ func (s *Server) authorize(ctx *fasthttp.RequestCtx, need apikey.Scopes, admin b
 	who, err := s.identify(&ctx.Request.Header, ctx.LocalAddr(), admin)
 	switch {
 	case err != nil:
-		refuse(ctx, err, len(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization)) > 0)
+		if d := refuse(ctx, err, len(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization)) > 0); d.Status == fasthttp.StatusUnauthorized || d.Status == fasthttp.StatusForbidden {
+			s.turnedAway(ctx, nil, admin, d.Code)
+		}
 		return nil
 	case !who.scopes.Has(need):
-		fail(ctx, &Problem{Status: fasthttp.StatusForbidden, Code: "insufficient_scope", Detail: who.has() + ", and this needs " + need.String()})
+		s.turnedAway(ctx, who, admin, noScope)
+		fail(ctx, &Problem{Status: fasthttp.StatusForbidden, Code: noScope, Detail: who.has() + ", and this needs " + need.String()})
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge+`, error="insufficient_scope"`)
 		return nil
 	}
 	return who
 }
 
+// noScope is the code of a request whose sender may not do that.
+const noScope = "insufficient_scope"
+
+// with is what the caller has said who it is with.
+func (c *caller) with() string {
+	switch {
+	case c.token:
+		return "token"
+	case c.key != nil:
+		return "key"
+	}
+	return "nothing"
+}
+
 // has says what the caller may do.
 func (c *caller) has() string {
-	with := "the key"
-	if c.token {
-		with = "the token"
-	}
+	with := "the " + c.with()
 	if c.scopes == 0 {
 		return with + " has no scope of this API"
 	}
@@ -117,10 +132,9 @@ func (c *caller) has() string {
 // challenge is how a request says who sends it (RFC 6750).
 const challenge = `Bearer realm="stratix"`
 
-// refuse answers a request that says of nobody who sends it; given is whether it
-// tried to.
-func refuse(ctx *fasthttp.RequestCtx, err error, given bool) {
-	var d *core.Denial
+// refuse answers a request that says of nobody who sends it, and returns why; given
+// is whether it tried to.
+func refuse(ctx *fasthttp.RequestCtx, err error, given bool) (d *core.Denial) {
 	if !errors.As(err, &d) {
 		d = &core.Denial{Status: fasthttp.StatusServiceUnavailable, Code: "unavailable", Text: "the token cannot be checked at the moment"}
 	}
@@ -132,6 +146,7 @@ func refuse(ctx *fasthttp.RequestCtx, err error, given bool) {
 	default:
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
 	}
+	return d
 }
 
 // whoAmI answers what the caller may do, so that a page for operators offers no

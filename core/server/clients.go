@@ -127,7 +127,8 @@ func (s *Server) pending(ctx *fasthttp.RequestCtx, who *caller) {
 		return
 	}
 	if data && !who.scopes.Has(apikey.Admin) {
-		fail(ctx, &Problem{Status: fasthttp.StatusForbidden, Code: "insufficient_scope", Detail: "data=1 needs the scope admin"})
+		s.turnedAway(ctx, who, true, noScope)
+		fail(ctx, &Problem{Status: fasthttp.StatusForbidden, Code: noScope, Detail: "data=1 needs the scope admin"})
 		return
 	}
 	s.give(ctx)(s.opt().Directory.Pending(id, limit, data))

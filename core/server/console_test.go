@@ -91,6 +91,15 @@ func TestTheConsoleTakesItsOwnPathsAndNoOthers(t *testing.T) {
 	if r.StatusCode != http.StatusPermanentRedirect || r.Header.Get("Location") != "http://localhost/console/" {
 		t.Errorf("without a slash: %d to %s", r.StatusCode, r.Header.Get("Location"))
 	}
+	for method, status := range map[string]int{"GET": http.StatusFound, "POST": http.StatusNotFound} {
+		r, _ := ask(t, g.adminAddr, method+" / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+		if r.StatusCode != status || status == http.StatusFound && r.Header.Get("Location") != "http://localhost/console/" {
+			t.Errorf("%s /: %d to %s", method, r.StatusCode, r.Header.Get("Location"))
+		}
+	}
+	if r, _ := ask(t, g.publicAddr, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); r.StatusCode != http.StatusNotFound {
+		t.Errorf("/ on the clients' address: %d", r.StatusCode)
+	}
 	if r, _ := ask(t, g.publicAddr, "GET /console/ HTTP/1.1\r\nHost: localhost\r\n\r\n"); r.StatusCode != http.StatusNotFound {
 		t.Errorf("on the clients' address: %d", r.StatusCode)
 	}

@@ -38,7 +38,7 @@ func (s *Server) publishPublic(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if who := s.authorize(ctx, apikey.Publish, false); who != nil {
-		s.publish(ctx, who)
+		s.publish(ctx, who, false)
 	}
 }
 

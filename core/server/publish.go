@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -48,10 +49,16 @@ const (
 	maxWithin     = 60 * time.Second
 )
 
+// publishHere is publish on the admin address.
+func (s *Server) publishHere(ctx *fasthttp.RequestCtx, who *caller) { s.publish(ctx, who, true) }
+
 // publish hands the body on as what the caller publishes.
-func (s *Server) publish(ctx *fasthttp.RequestCtx, who *caller) {
+func (s *Server) publish(ctx *fasthttp.RequestCtx, who *caller, admin bool) {
 	p, err := s.publication(ctx, who)
 	if err != nil {
+		if wrong := (*Problem)(nil); errors.As(err, &wrong) && wrong.Code == noScope {
+			s.turnedAway(ctx, who, admin, noScope)
+		}
 		fail(ctx, err)
 		return
 	}
@@ -109,7 +116,7 @@ func (s *Server) publication(ctx *fasthttp.RequestCtx, who *caller) (p Publicati
 			return p, fmt.Errorf("from %s", wrong)
 		}
 		if from != who.sender && !who.scopes.Has(apikey.Admin) {
-			return p, &Problem{Status: fasthttp.StatusForbidden, Code: "insufficient_scope", Detail: "from=" + from + " needs the scope admin: who calls publishes as " + who.sender}
+			return p, &Problem{Status: fasthttp.StatusForbidden, Code: noScope, Detail: "from=" + from + " needs the scope admin: who calls publishes as " + who.sender}
 		}
 		p.From = from
 	}

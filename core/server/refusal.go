@@ -26,14 +26,35 @@ const (
 	rateLimited                  // ... 429 ...
 	denied                       // ... another status, or a stage failed
 	madeWay                      // closed before its request was there, for a newcomer
-	refusals                     // how many there are
+	noToken                      // denied by a stage with a code of tokens, which is the reason then, as badToken may be ...
+	tokenExpired
+	tokenNotValidYet
+	wrongIssuer
+	wrongAudience
+	missingClaim
+	unknownKey
+	wrongClient
+	unavailable // ... the keys of tokens are not there
+	overloaded  // ... or too many tokens are being checked
+	refusals    // how many there are
 )
 
 // String is the metric label, and the code of an answer that has no other.
 func (r refusal) String() string {
 	return [...]string{"not_websocket", "bad_handshake", "bad_client_id", "foreign_origin", "draining",
-		"full", "address_full", "no_descriptor", "bad_token", "unauthorized", "forbidden", "rate_limited", "denied", "made_way"}[r]
+		"full", "address_full", "no_descriptor", "bad_token", "unauthorized", "forbidden", "rate_limited", "denied", "made_way",
+		"no_token", "token_expired", "token_not_valid_yet", "wrong_issuer", "wrong_audience", "missing_claim", "unknown_key", "wrong_client",
+		"unavailable", "overloaded"}[r]
 }
+
+// ofTokens are the reasons that a stage denies a token for, by its code.
+var ofTokens = func() map[string]refusal {
+	all := map[string]refusal{badToken.String(): badToken}
+	for why := noToken; why < refusals; why++ {
+		all[why.String()] = why
+	}
+	return all
+}()
 
 // refuse counts an upgrade that does not happen and answers it.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, why refusal, status int, text string) {

@@ -166,6 +166,7 @@ type Server struct {
 	refused      [refusals]atomic.Uint64
 	complaint    [refusals]throttle
 	suspicion    throttle
+	turned       [2]throttle     // requests to the API that are refused: on the public side, on the admin side
 	profiling    atomic.Bool     // Options.Profile runs
 	admitting    context.Context // of Options.Admit: ends when Shutdown begins ...
 	endAdmitting context.CancelFunc

@@ -76,6 +76,11 @@ func (d *directory) absentUnder(prefix string, f func(*mailbox)) {
 func (d *directory) dropEmpty(g *group) {
 	if len(g.members) == 0 && len(g.absent) == 0 {
 		delete(d.groups, g.name)
+		last := len(d.list) - 1
+		d.list[g.at] = d.list[last]
+		d.list[g.at].at = g.at
+		d.list[last] = nil
+		d.list = d.list[:last]
 	}
 }
 
@@ -84,8 +89,9 @@ func (d *directory) dropEmpty(g *group) {
 func (d *directory) group(name string) *group {
 	g := d.groups[name]
 	if g == nil {
-		g = &group{name: string([]byte(name))}
+		g = &group{name: string([]byte(name)), at: len(d.list)}
 		d.groups[g.name] = g
+		d.list = append(d.list, g)
 	}
 	return g
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stratix-gateway/stratix/core"
 )
@@ -131,6 +132,42 @@ func TestAnOperatorDisconnectsAClient(t *testing.T) {
 	if err := g.Disconnect("a", "again"); !errors.Is(err, ErrNotConnected) {
 		t.Errorf("again: %v", err)
 	}
+}
+
+func TestAGroupIsOneOnHoweverManyShardsItsMembersAre(t *testing.T) {
+	opt := options()
+	opt.Shards = 4
+	g := start(t, "epoll", opt, &hooks{}, toSender)
+	f := func(want int) {
+		t.Helper()
+		g.groups.counted = time.Time{}
+		if got := g.GroupCount(); got != want {
+			t.Errorf("there are %d groups, want %d", got, want)
+		}
+	}
+	f(0)
+	homes := map[int]bool{}
+	for i := range 20 {
+		id := fmt.Sprint("c", i)
+		g.connect(id)
+		homes[g.owner(id).index] = true
+		for _, room := range []string{"hall", fmt.Sprint("room", i%2)} {
+			if err := g.Join(id, room); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(homes) < 2 {
+		t.Fatal("all are on one shard")
+	}
+	f(3)
+	if got, _ := g.Groups("", "", 10); fmt.Sprint(got) != "[{hall 20 0} {room0 10 0} {room1 10 0}]" {
+		t.Errorf("they are %v", got)
+	}
+	if err := g.Join("c0", "soon"); err != nil || g.GroupCount() != 3 {
+		t.Errorf("what was counted a moment ago is counted again: %v", err)
+	}
+	f(4)
 }
 
 func TestAnOperatorChangesGroupsAlsoOfThoseWhoAreAway(t *testing.T) {

@@ -13,6 +13,7 @@ const MaxGroups = ruling.MaxGroups
 // has any.
 type group struct {
 	name    string
+	at      int // in the directory's list
 	members []*session
 	absent  []*mailbox
 }
@@ -28,7 +29,8 @@ type directory struct {
 	byID   map[string]*session
 	order  *btree.BTreeG[*session]
 	groups map[string]*group
-	pivot  session // the search key of the last prefix walk
+	list   []*group // the groups, for walks
+	pivot  session  // the search key of the last prefix walk
 
 	reliable int // of byID
 

@@ -32,6 +32,14 @@ func TestTheDirectoryAgainstAModel(t *testing.T) {
 			t.Fatalf("%d by ID, %d in order, %d groups; want %d, %d, %d",
 				len(d.byID), d.order.Len(), len(d.groups), len(present), len(present), len(members))
 		}
+		if len(d.list) != len(d.groups) {
+			t.Fatalf("%d groups are listed of %d", len(d.list), len(d.groups))
+		}
+		for i, g := range d.list {
+			if g.at != i || d.groups[g.name] != g {
+				t.Fatalf("%s is listed at %d, and thinks at %d", g.name, i, g.at)
+			}
+		}
 		for name, want := range members {
 			var got []string
 			for i, c := range d.groups[name].members {

@@ -1,5 +1,47 @@
 package shard
 
+import (
+	"hash/maphash"
+	"slices"
+	"sync"
+	"time"
+)
+
+// groupCount is how many groups there were a moment ago.
+type groupCount struct {
+	mu      sync.Mutex // guards what follows; held while it is counted
+	groups  int
+	counted time.Time
+}
+
+// countAgain is for how long a count is good: whoever may read the metrics may ask
+// for it.
+const countAgain = time.Second
+
+// GroupCount is how many groups there are; a group is one, however many shards its
+// members are on. It is up to a second old. The names are compared by hashes of 64
+// bits.
+func (set *Set) GroupCount() int {
+	c := &set.groups
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.counted.IsZero() && time.Since(c.counted) < countAgain {
+		return c.groups
+	}
+	var hashes []uint64
+	for _, s := range set.all {
+		set.walk(s, func() int { return len(s.dir.list) }, func(i int) int {
+			if i < len(s.dir.list) {
+				hashes = append(hashes, maphash.String(set.seed, s.dir.list[i].name))
+			}
+			return 1
+		})
+	}
+	slices.Sort(hashes)
+	c.groups, c.counted = len(slices.Compact(hashes)), time.Now()
+	return c.groups
+}
+
 // GroupStatus is how many clients a group reaches.
 type GroupStatus struct {
 	Name      string `json:"name"`
@@ -13,22 +55,11 @@ type GroupStatus struct {
 func (set *Set) Groups(prefix, after string, limit int) (found []GroupStatus, next string) {
 	names := newNames(prefix, after, limit+1)
 	for _, s := range set.all {
-		set.walk(s, func() int { return len(s.sessions.chunks) * slabChunk }, func(i int) int {
-			in := s.sessions.at(uint32(i)).groups
-			for _, m := range in {
-				names.add(m.group.name)
+		set.walk(s, func() int { return len(s.dir.list) }, func(i int) int {
+			if i < len(s.dir.list) {
+				names.add(s.dir.list[i].name)
 			}
-			return 1 + len(in)
-		})
-		set.walk(s, func() int { return len(s.boxList) }, func(i int) int {
-			if i >= len(s.boxList) {
-				return 1
-			}
-			in := s.boxList[i].groups
-			for _, a := range in {
-				names.add(a.group.name)
-			}
-			return 1 + len(in)
+			return 1
 		})
 	}
 	all, next := names.page(limit)

@@ -20,9 +20,10 @@ type Set struct {
 	done sync.WaitGroup
 	stop chan struct{} // closed when all loops have ended
 
-	tails [MaxTails]atomic.Bool // the places of tails that are taken
-	pager *pager
-	clerk *clerk // nil where no tokens are taken
+	tails  [MaxTails]atomic.Bool // the places of tails that are taken
+	groups groupCount
+	pager  *pager
+	clerk  *clerk // nil where no tokens are taken
 }
 
 // New makes opt.Shards shards with the programs of a generation, one each. They

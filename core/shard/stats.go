@@ -54,7 +54,7 @@ const turnBuckets = 24
 type Stats struct {
 	Counts
 	Connections int
-	Groups      int
+	Groups      int // of this shard: several may have one, see Set.GroupCount
 	QueuedBytes int // not yet written to clients; up to a second old
 	InFlight    int // messages whose receipts are not all in
 	Mailboxes   int
@@ -133,7 +133,6 @@ func (s *Shard) queuedBytes() int {
 func (st *Stats) Add(other *Stats) {
 	st.Counts.add(&other.Counts)
 	st.Connections += other.Connections
-	st.Groups += other.Groups
 	st.QueuedBytes += other.QueuedBytes
 	st.InFlight += other.InFlight
 	st.Mailboxes += other.Mailboxes

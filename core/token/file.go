@@ -36,9 +36,10 @@ type File struct {
 	ForGroup bool
 	Log      *slog.Logger
 
-	keys atomic.Pointer[Keys]
-	end  context.CancelFunc
-	done sync.WaitGroup
+	keys    atomic.Pointer[Keys]
+	failing atomic.Bool // the last look has failed
+	end     context.CancelFunc
+	done    sync.WaitGroup
 
 	mu     sync.Mutex // guards what follows, and is held while the file is read
 	hash   [32]byte   // of the file that the keys are of
@@ -106,6 +107,7 @@ func (f *File) Reload() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all, hash, err := f.read()
+	f.failing.Store(err != nil)
 	switch {
 	case err != nil && err.Error() != f.failed:
 		f.failed = err.Error()

@@ -125,6 +125,9 @@ func TestWhileFetchesFailTheLastGoodKeysStay(t *testing.T) {
 		if found, err := r.Find(t.Context(), "a", "HS256"); len(found) != 1 || err != nil {
 			t.Errorf("found %d keys, %v", len(found), err)
 		}
+		if got := r.Failing(); got == "" {
+			t.Error("it says that all is well")
+		}
 		s.mu.Lock()
 		n := len(s.fetches)
 		last := s.fetches[n-1].Sub(s.fetches[n-2])
@@ -138,6 +141,9 @@ func TestWhileFetchesFailTheLastGoodKeysStay(t *testing.T) {
 		synctest.Wait()
 		if found, _ := r.Find(t.Context(), "b", "HS256"); len(found) != 1 {
 			t.Error("it has not come back")
+		}
+		if got := r.Failing(); got != "" {
+			t.Errorf("it still names %s", got)
 		}
 	})
 }

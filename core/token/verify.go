@@ -21,11 +21,13 @@ import (
 // Source is where keys come from. Find runs on many goroutines and may wait until
 // ctx ends for a key that is not known yet; it returns none for one that there is
 // not, and a *core.Denial where that cannot be said. Reload looks for other keys,
-// and waits for no server.
+// and waits for no server. Failing names what cannot be fetched or read now, for as
+// long as that lasts, or is "".
 type Source interface {
 	Start(ctx context.Context) error
 	Stop()
 	Reload()
+	Failing() string
 	Find(ctx context.Context, id, algorithm string) ([]any, error)
 }
 

@@ -91,6 +91,9 @@ func (r *reader) decision(t *Trace) {
 			if r.bad {
 				return
 			}
+			if c.What == changeWords[changeStorage] {
+				c.Before, c.After = storageWord(c.Was), storageWord(c.Is)
+			}
 			s.Changes = append(s.Changes, c)
 		}
 		if r.bad {
@@ -98,6 +101,17 @@ func (r *reader) decision(t *Trace) {
 		}
 		t.Stages = append(t.Stages, s)
 	}
+}
+
+// storageWord is the word for a value of "storage".
+func storageWord(n uint64) string {
+	switch {
+	case n == uint64(core.StorageUnset):
+		return "unset"
+	case n <= uint64(core.StorageDisk):
+		return core.Storage(n).String()
+	}
+	return ""
 }
 
 // reader takes an entry apart. Past its end, or after something that makes no

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/stratix-gateway/stratix/core"
 )
 
 // Outcome is what a pipeline and the routing behind it decided about a message:
@@ -59,8 +61,8 @@ type Trace struct {
 	Reason       string   `json:"reason,omitempty"`
 	Instructions int      `json:"instructions"`
 	Priority     uint8    `json:"priority"`
-	TTL          uint32   `json:"ttl,omitempty"` // seconds; 0 is the gateway's default
-	Storage      string   `json:"storage,omitempty"`
+	TTL          uint32   `json:"ttl,omitempty"`     // seconds; 0 is the gateway's default
+	Storage      string   `json:"storage,omitempty"` // what the pipeline wants; see Upstreams
 	Stages       []Stage  `json:"stages,omitempty"`
 	OwnTargets   bool     `json:"ownTargets,omitempty"` // the client's own "to" was followed
 	TargetCount  int      `json:"targetCount"`
@@ -77,10 +79,22 @@ func (t *Trace) Conceal() {
 	t.Data = ""
 	for i := range t.Stages {
 		for j := range t.Stages[i].Changes {
-			c := &t.Stages[i].Changes[j]
-			c.Before, c.After = "", ""
+			if c := &t.Stages[i].Changes[j]; c.What != changeWords[changeStorage] {
+				c.Before, c.After = "", ""
+			}
 		}
 	}
+}
+
+// Upstreams reports whether t goes to upstreams, and whether to nobody else: there it
+// waits in memory, whatever its Storage, which then is that of a dead letter.
+func (t *Trace) Upstreams() (some, alone bool) {
+	alone = t.TargetCount == len(t.Targets)
+	for _, to := range t.Targets {
+		is := to.Kind == core.ToUpstream.String()
+		some, alone = some || is, alone && is
+	}
+	return some, some && alone
 }
 
 // Stage is what one stage of the pipeline did.
@@ -101,7 +115,8 @@ type Change struct {
 	Is   uint64 `json:"is"`
 	// Keys names the changed members of data or headers: +added -removed ~changed.
 	Keys string `json:"keys,omitempty"`
-	// Before and After are previews, if the operator wants them.
+	// Before and After are previews, if the operator wants them; of "storage" the words
+	// for the values.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
 }

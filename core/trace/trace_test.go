@@ -63,7 +63,7 @@ func TestADecisionIsReadAsItWasWritten(t *testing.T) {
 {"what":"data","was":21,"is":21,"keys":"+b -a"},{"what":"headers","was":12,"is":0,"keys":"-auth"}]},
 {"stage":"prefix","verdict":"hold","micros":0,"heldMillis":2000,"instructions":0},
 {"stage":"disk","verdict":"next","micros":0.25,"instructions":0,"changes":[
-{"what":"targets","was":0,"is":1},{"what":"priority","was":0,"is":5},{"what":"storage","was":0,"is":3}]}],
+{"what":"targets","was":0,"is":1},{"what":"priority","was":0,"is":5},{"what":"storage","was":0,"is":3,"before":"unset","after":"disk"}]}],
 "ownTargets":true,"targetCount":1,"targets":[{"kind":"group","name":"room"}]}`)
 
 	f(Decision{Preview: 100}, message(), head+`"shard":0,"sampled":true,"verdict":"accepted","instructions":42,"priority":5,"storage":"disk",
@@ -72,7 +72,7 @@ func TestADecisionIsReadAsItWasWritten(t *testing.T) {
 {"what":"data","was":21,"is":21,"keys":"+b -a","before":"{\"a\":1,\"token\":…}","after":"{\"b\":2,\"token\":…}"},{"what":"headers","was":12,"is":0,"keys":"-auth"}]},
 {"stage":"prefix","verdict":"hold","micros":0,"heldMillis":2000,"instructions":0},
 {"stage":"disk","verdict":"next","micros":0.25,"instructions":0,"changes":[
-{"what":"targets","was":0,"is":1},{"what":"priority","was":0,"is":5},{"what":"storage","was":0,"is":3}]}],
+{"what":"targets","was":0,"is":1},{"what":"priority","was":0,"is":5},{"what":"storage","was":0,"is":3,"before":"unset","after":"disk"}]}],
 "targetCount":0,"data":"{\"b\":2,\"token\":…}"}`)
 
 	m := message()
@@ -199,7 +199,8 @@ func TestAConcealedTraceShowsNoData(t *testing.T) {
 	}
 	tr.Conceal()
 	b, err := json.Marshal(&tr)
-	if err != nil || strings.Contains(string(b), `"before"`) || strings.Contains(string(b), `"data":`) || !strings.Contains(string(b), `"keys":"+b -a"`) {
+	shown := strings.Replace(string(b), `"before":"unset","after":"disk"`, "", 1) // which is no data
+	if err != nil || strings.Contains(shown, `"before"`) || shown == string(b) || strings.Contains(string(b), `"data":`) || !strings.Contains(string(b), `"keys":"+b -a"`) {
 		t.Errorf("got %s, %v", b, err)
 	}
 }

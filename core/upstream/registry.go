@@ -124,6 +124,7 @@ func (r *Registry) use(d *Desc) *Upstream {
 		t = &tally{}
 		r.tallies[d.Name] = t
 	}
+	t.letters = d.Settings.DeadLetter != ""
 	u := newUpstream(d, key, t, r.log, r.transport)
 	u.users = 1
 	r.ups = append(r.ups, u)

@@ -20,6 +20,7 @@ type tally struct {
 	posts                             [kinds]atomic.Uint64
 	took                              [Buckets]atomic.Uint64
 	spent                             atomic.Int64 // nanoseconds
+	letters                           bool         // those of the newest one go to somebody; guarded by Registry.mu
 
 	mu     sync.Mutex
 	last   string // what went wrong last
@@ -48,9 +49,10 @@ type Stats struct {
 	Queued    int64           `json:"queued"`        // messages that wait, those being posted included
 	Bytes     int64           `json:"bytes"`         // that they take
 	Delivered uint64          `json:"delivered"`
-	Lost      uint64          `json:"lost"`    // given up: dead letters
-	Expired   uint64          `json:"expired"` // given up for their ttl: dead letters too
-	Refused   uint64          `json:"refused"` // for lack of room
+	Lost      uint64          `json:"lost"`        // given up: dead letters
+	Expired   uint64          `json:"expired"`     // given up for their ttl: dead letters too
+	Letters   bool            `json:"deadLetters"` // what is given up goes to somebody
+	Refused   uint64          `json:"refused"`     // for lack of room
 	Retries   uint64          `json:"retries"`
 	BadReply  uint64          `json:"badReplies"`
 	Posts     []Count         `json:"posts"`
@@ -95,7 +97,7 @@ func (r *Registry) Stats() []Stats {
 
 func (t *tally) stats(name string) Stats {
 	st := Stats{
-		Name: name, State: "gone", Breaker: closed.String(),
+		Name: name, State: "gone", Breaker: closed.String(), Letters: t.letters,
 		Delivered: t.delivered.Load(), Lost: t.lost.Load(), Expired: t.expired.Load(), Refused: t.refused.Load(),
 		Retries: t.retries.Load(), BadReply: t.badReplies.Load(), Spent: time.Duration(t.spent.Load()),
 	}

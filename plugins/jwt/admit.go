@@ -19,6 +19,9 @@ type stage struct {
 // Refresh has the key file or the key set looked at.
 func (s *stage) Refresh() { s.Keys.Reload() }
 
+// Failing names the key file or the key set while it cannot be used.
+func (s *stage) Failing() string { return s.Keys.Failing() }
+
 // Handle lets all messages pass: clients are looked at when they come.
 func (s *stage) Handle(*core.Message) (core.Verdict, error) { return core.Next, nil }
 

@@ -38,6 +38,9 @@ func TestAKeyFileIsReadAgainWhenItChanges(t *testing.T) {
 			if a != first || b != second {
 				t.Errorf("%s: %s and %s, want %s and %s", what, a, b, first, second)
 			}
+			if unusable := strings.HasPrefix(what, "when") || what == "with nonsense"; (s.Failing() == name) != unusable {
+				t.Errorf("%s: it says %q", what, s.Failing())
+			}
 		}
 		f("at first", "ok", "bad_token")
 		write(two)

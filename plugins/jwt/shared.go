@@ -92,6 +92,14 @@ func (s *shared) Reload() {
 	}
 }
 
+// Failing names the set while it cannot be fetched.
+func (s *shared) Failing() string {
+	if s.set == nil {
+		return ""
+	}
+	return s.set.Failing()
+}
+
 // Find returns the keys with this kid.
 func (s *shared) Find(ctx context.Context, id, algorithm string) ([]any, error) {
 	if s.set == nil {

@@ -44,6 +44,8 @@ describe('what the console makes of what it is told', { skip }, () => {
       frame({ rates: { failed: 2 }, stages: [{ place: 'main.lua:3', error: 0.5 }, { place: 'main.lua:9', error: 1.5 }] }));
     await f(`bad | The disk is full | ${told} (and scripts fail)`, 'health', frame({ rates: { failed: 2 }, log: { full: true } }));
     await f('warn | Upstream orders is down | its breaker is open; 40 wait for it', 'health', frame({ upstreams: [{ name: 'orders', breaker: 'open', queued: 40 }] }));
+    await f('warn | Keys cannot be renewed | the keys of tokens cannot be fetched: those from before stay (stage.jwt https://a/jwks)', 'health', frame({ keysFailing: ['stage.jwt https://a/jwks'] }));
+    await f('ok | Healthy | 3 connections, 20 messages/s, p99 1.5 ms', 'health', frame({ keysFailing: [] }));
     await f('warn | Shutting down | clients are told when to come back', 'health', frame({ readiness: 'draining' }));
     const recovering = { ts: 1, uptime: 0, readiness: 'recovering', gaps: {}, stages: [] };
     await f('warn | Recovering | what waits is read back from the log; nobody is let in yet', 'health', recovering);
@@ -59,6 +61,13 @@ describe('what the console makes of what it is told', { skip }, () => {
     await f('ok | Nothing lost | in the last 10 s; nothing since the start', 'losses', later(0, { conflated: 0 }), later(10, { conflated: 9 }));
     await f('ok | Nothing lost | in the last 1 min; since the start: expired 5', 'losses', later(0, { expired: 0 }), later(100, { expired: 5 }), later(160, { expired: 5 }));
     await f('ok | Nothing lost right now | since the start: expired 1', 'losses', later(10, { expired: 9 }), frame({ ts: 1e12 + 30_000, uptime: 1, gaps: { expired: 1 } }));
+    const upstream = (lost, expired, deadLetters) => ({ upstreams: [{ name: 'orders', breaker: 'closed', queued: 0, lost, expired, deadLetters }] });
+    await f('bad | 3 messages lost | in the last 10 s: given up for orders 3; since the start: given up for orders 4', 'losses',
+      later(0, {}, upstream(1, 0, false)), later(10, {}, upstream(2, 2, false)));
+    await f('warn | 1 message given up | in the last 10 s: given up for orders 1; since the start: given up for orders 1', 'losses', later(0, {}, upstream(0, 0, true)), later(10, {}, upstream(1, 0, true)));
+    await f('bad | 1 message lost | in the last 10 s: dead letters that reached nobody 1; since the start: dead letters that reached nobody 2', 'losses',
+      later(0, {}, { deadLettersLost: 1 }), later(10, {}, { deadLettersLost: 2 }));
+    await f('ok | Nothing lost | in the last 10 s; since the start: given up for orders 4', 'losses', later(0, {}, upstream(4, 0, false)), later(10, {}, upstream(4, 0, false)));
     await f('note | Some reach nobody | 3.0/s: no recipient is there, or no room; of what is kept nothing was lost', 'losses', frame({ rates: { undelivered: 3 } }));
 
     const now = 1e12;

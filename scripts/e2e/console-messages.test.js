@@ -39,6 +39,7 @@ describe('messages and clients in the console', { skip }, () => {
     await page.locator('.tail tbody a', { hasText: 'b1' }).first().click();
     await page.shows('#explained .way h3', /dropped a reason <b>x<\/b>/);
     await page.shows('#explained .stages', /main\.lua:2 drop/);
+    await page.shows('#explained', /Sender was tolderror dropped: a reason <b>x<\/b>/);
     assert.equal(await page.evaluate(() => document.activeElement.id), 'explain-title');
     assert.equal(new URL(page.url()).hash, '#messages/b1');
     await page.fill('#explain-id', 'no/such message');

@@ -41,6 +41,26 @@ describe('the console', { skip }, () => {
     await page.shows('.panel:has-text("Lost and refused") tr:has-text("expired")', /messages expired\s*11$/);
   });
 
+  test('says what is lost on the way to a service, and what scripts reject', async (t) => {
+    const gateway = await Gateway.start(t, { scripts: { 'main.lua': `upstream "orders" { url = "http://127.0.0.1:9", retries = 0, timeout = "1s", dead_letter = "client:nobody" }
+pipeline { function(msg)
+  if msg:get("data") == "bad" then return msg:reject("not_wanted", "no") end
+  if msg:get("data") == "order" then msg:to_upstream("orders") end
+end }` } });
+    const page = await open(gateway);
+    const panel = '.panel:has-text("Lost and refused")';
+    await page.shows(panel, /Nothing was lost, no message was rejected and no connection was refused, since the gateway started/);
+    await page.lit('Loss', 'ok', /Nothing lost/);
+    const client = await Client.open(gateway, 'client-a');
+    await client.ask({ type: 0, messageId: 'm1', to: 'client-a', data: 'bad' });
+    await page.shows(`${panel} tr:has-text("messages rejected")`, /messages rejected\s*11$/);
+    await page.shows(`${panel} thead`, /last \d+ s/);
+    client.send({ type: 0, messageId: 'm2', data: 'order' });
+    await page.lit('Loss', 'bad', /1 message lost\s.*since the start: .*given up for orders 1/);
+    await page.lit('Loss', 'bad', /dead letters that reached nobody 1/);
+    await page.shows(`${panel} tr:has-text("dead letters")`, /dead letters that reached nobody\s*11$/);
+  });
+
   test('says that data is old while the gateway is away, and goes on by itself', async (t) => {
     const gateway = await Gateway.start(t, { scripts });
     const page = await open(gateway, { excused: /^Failed to load resource: net::ERR_/ });
@@ -79,6 +99,7 @@ describe('the console', { skip }, () => {
     await gateway.save('main.lua', broken);
     const page = await open(gateway, { viewport: { width: 360, height: 740 } });
     await page.shows('.panel:has-text("Top clients") tbody', /client-xxx/);
+    for (const [button, text] of [['#theme', 'Theme: system'], ['#help-open', 'Keys ?']]) assert.equal((await page.locator(button).innerText()).trim(), text);
     for (const view of ['overview', 'scripts', 'messages', 'clients']) {
       await page.locator(`nav a[href="#${view}"]`).click();
       if (view === 'messages') await page.shows('.tail tbody', /dropped/);

@@ -30,6 +30,20 @@ function answerText(a) {
   return `${told}${counts ? ` (${counts})` : ''}${a.told ? '' : '; the sender had not asked, or was gone'}`;
 }
 
+/** Whether it goes to upstreams: '' for not, 'too', or 'alone'. */
+function upstreams(t) {
+  const to = t.targets ?? [];
+  if (!to.some((target) => target.kind === 'upstream')) return '';
+  return to.length === t.targetCount && to.every((target) => target.kind === 'upstream') ? 'alone' : 'too';
+}
+
+/** Where it waits for its recipients: for an upstream in memory, whatever is wanted. */
+function keptText(t) {
+  const kept = t.storage === 'memory' || t.storage === 'disk';
+  if (upstreams(t) === 'alone') return `in memory, in the queue of the upstream${kept ? `; a dead letter of it would be kept: ${t.storage}` : ''}`;
+  return upstreams(t) === 'too' && kept ? `${t.storage}; in memory for the upstream` : t.storage;
+}
+
 function way(t) {
   const level = verdicts[t.verdict] ?? 'unknown';
   const why = [t.code !== t.verdict && t.code, t.reason].filter(Boolean).join(': ');
@@ -48,9 +62,10 @@ function way(t) {
       t.targetCount > 0 && ['Goes to', targetText(t), t.ownTargets ? ' – its own to' : ''],
       t.replies > 0 && ['Replies', count(t.replies)],
       t.groups > 0 && ['Groups changed', count(t.groups)],
-      t.storage && ['Kept', t.storage],
+      t.storage && ['Kept', keptText(t)],
       t.data && ['Data', el('code', {}, t.data)],
       t.answer && ['Sender was told', answerText(t.answer), ` at ${clock(t.answer.time)}`],
+      !t.answer && t.verdict !== 'accepted' && ['Sender was told', [`error ${t.code}`, t.reason].filter(Boolean).join(': ')],
       t.late && ['Later', `${t.late.outcome} at ${clock(t.late.time)}`],
     ]));
 }

@@ -6,7 +6,19 @@ import { count, duration, microsText, rate, several } from './format.js';
 const causes = { expired: 'warn', overflow: 'warn', conflated: 'ok', damaged: 'bad', lost: 'bad' };
 const order = ['ok', 'note', 'unknown', 'warn', 'bad'];
 
-export const levelOfCause = (cause) => causes[cause] ?? 'warn';
+/**
+ * What is lost since the start: [[what, how many, level, sentOn], ...]. sentOn: an upstream
+ * did not take it, and it goes on to somebody as a dead letter.
+ */
+export function lost({ gaps, deadLettersLost, upstreams }) {
+  const all = Object.entries(gaps ?? {}).map(([cause, n]) => [cause, n, causes[cause] ?? 'warn']);
+  all.push(['dead letters that reached nobody', deadLettersLost, 'bad']);
+  for (const u of upstreams ?? []) all.push([`given up for ${u.name}`, u.lost + u.expired, u.deadLetters ? 'warn' : 'bad', u.deadLetters]);
+  return all.filter(([, n]) => n > 0);
+}
+
+/** The same as numbers by what, of those that are a loss. */
+const losing = (frame) => Object.fromEntries(lost(frame).filter(([, , level]) => level !== 'ok'));
 
 const list = (pairs) => pairs.map(([name, n]) => `${name} ${count(n)}`).join(', ');
 
@@ -39,6 +51,7 @@ export function health(frame, status) {
     const worst = frame.stages.reduce((a, b) => (b.error > (a?.error ?? 0) ? b : a), null);
     found.push(['warn', 'Scripts fail', `${rate(rates.failed)}/s of the messages end in an error`, worst?.place]);
   }
+  if (frame.keysFailing?.length > 0) found.push(['warn', 'Keys cannot be renewed', `the keys of tokens cannot be fetched: those from before stay (${frame.keysFailing.join(', ')})`]);
   if (open.length > 0) found.push(['warn', `Upstream ${open[0].name} is down`, `its breaker is open; ${count(open[0].queued)} wait for it`]);
   if (found.length === 0) {
     const pace = latency.p99 !== null ? `, p99 ${microsText(latency.p99)}` : '';
@@ -52,15 +65,17 @@ export function health(frame, status) {
 /** Is something being lost? */
 export function losses(frame, history) {
   if (!frame.rates) return lamp('unknown', 'Not known yet', 'the log is being read');
-  const gaps = Object.entries(frame.gaps ?? {}).filter(([cause, n]) => n > 0 && levelOfCause(cause) !== 'ok');
-  const total = gaps.reduce((sum, [, n]) => sum + n, 0);
-  const grown = history.growth((f) => f.gaps).filter(([cause]) => levelOfCause(cause) !== 'ok');
+  const all = Object.entries(losing(frame));
+  const total = all.reduce((sum, [, n]) => sum + n, 0);
+  const grown = history.growth(losing);
   const within = `in the last ${duration(history.seconds)}`;
-  const since = total === 0 ? 'nothing since the start' : `since the start: ${list(gaps)}`;
+  const since = total === 0 ? 'nothing since the start' : `since the start: ${list(all)}`;
   if (grown.length > 0) {
-    const n = grown.reduce((sum, [, more]) => sum + more, 0);
-    const level = grown.some(([cause]) => levelOfCause(cause) === 'bad') ? 'bad' : 'warn';
-    return lamp(level, `${several(n, 'message')} lost`, `${within}: ${list(grown)}; ${since}`);
+    const kinds = new Map(lost(frame).map(([what, , ...kind]) => [what, kind]));
+    const sum = (some) => grown.filter(([what]) => some(...kinds.get(what))).reduce((all, [, more]) => all + more, 0);
+    const n = sum((level, sentOn) => !sentOn);
+    const word = n > 0 ? `${several(n, 'message')} lost` : `${several(sum(() => true), 'message')} given up`;
+    return lamp(sum((level) => level === 'bad') > 0 ? 'bad' : 'warn', word, `${within}: ${list(grown)}; ${since}`);
   }
   const { undelivered } = frame.rates;
   if (undelivered > 0) return lamp('note', 'Some reach nobody', `${rate(undelivered)}/s: no recipient is there, or no room; of what is kept ${total === 0 ? 'nothing was lost' : `were lost ${since}`}`);

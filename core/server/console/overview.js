@@ -4,7 +4,7 @@ import { el, fill, mark, say, svg } from './dom.js';
 import { connecting } from './example.js';
 import { bytes, count, duration, micros, microsText, rate } from './format.js';
 import { span } from './history.js';
-import { levelOfCause } from './judge.js';
+import { lost as lostOf } from './judge.js';
 import { spark } from './spark.js';
 import { table } from './table.js';
 
@@ -120,16 +120,24 @@ function pendingTable() {
 }
 
 function lossTable() {
-  return table({
-    caption: 'What will never arrive, and connections that were refused',
+  const within = el('span', {}, 'lately');
+  const t = table({
+    caption: 'What will never arrive, what came to nothing, and connections that were refused',
     key: ([what]) => what,
     columns: [
       { title: 'What', node: ([what, , , level]) => [mark(level), ' ', what] },
-      { title: 'last 2 min', numeric: true, text: ([, now]) => count(now), tone: ([, now, , level]) => (now > 0 ? level : 'zero') },
+      { title: within, numeric: true, text: ([, now]) => count(now), tone: ([, now, , level]) => (now > 0 ? level : 'zero') },
       { title: 'since the start', numeric: true, text: ([, , total]) => count(total) },
     ],
-    empty: () => 'Nothing was lost, and nobody was refused, since the gateway started.',
+    empty: () => 'Nothing was lost, no message was rejected and no connection was refused, since the gateway started.',
   });
+  return {
+    root: t.root,
+    set(frame, history) {
+      say(within, `last ${duration(history.seconds)}`); // two minutes, or since this page looks
+      t.set(lossRows(frame, history));
+    },
+  };
 }
 
 function upstreamTable() {
@@ -148,16 +156,14 @@ function upstreamTable() {
 }
 
 function lossRows(frame, history) {
-  const rows = [];
-  const add = (totals, name, level) => {
-    const grown = new Map(history.growth(totals));
-    for (const [what, total] of Object.entries(totals(frame) ?? {})) {
-      if (total > 0) rows.push([name(what), grown.get(what) ?? 0, total, level(what)]);
-    }
-  };
-  add((f) => f.gaps, (cause) => `messages ${cause}`, levelOfCause);
-  add((f) => f.connections.refused, (why) => `connections refused: ${why.replaceAll('_', ' ')}`, () => 'note');
-  return rows.sort((a, b) => b[1] - a[1] || b[2] - a[2]);
+  const rows = (f) => [
+    ...lostOf(f).map(([what, n, level]) => [what in f.gaps ? `messages ${what}` : what, n, level]),
+    ...ends.map(([name, word]) => [`messages ${word}`, f.cameToNothing[name], name === 'failed' ? 'warn' : 'note']),
+    ...f.upstreams.map((u) => [`refused for ${u.name}: no room`, u.refused, 'warn']),
+    ...Object.entries(f.connections.refused).map(([why, n]) => [`connections refused: ${why.replaceAll('_', ' ')}`, n, 'note']),
+  ].filter(([, n]) => n > 0);
+  const grown = new Map(history.growth((f) => Object.fromEntries(rows(f))));
+  return rows(frame).map(([what, n, level]) => [what, grown.get(what) ?? 0, n, level]).sort((a, b) => b[1] - a[1] || b[2] - a[2]);
 }
 
 const facts = (pairs) => pairs.filter(Boolean).map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value)));
@@ -189,7 +195,7 @@ export function overview() {
       stages.set(frame.stages);
       top.set(frame.top);
       pending.set(frame.pending.clients);
-      lost.set(lossRows(frame, history));
+      lost.set(frame, history);
       upstreams.set(frame.upstreams);
       const { log } = frame;
       fill(machine, facts([

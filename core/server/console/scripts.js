@@ -31,12 +31,19 @@ function finding(text, level) {
 
 const findings = (list, level) => el('ul', { class: 'findings' }, list.map((text) => finding(text, level)));
 
+/** What an attempt is about. */
+function attempted({ generation, takenBack, restored }) {
+  if (!takenBack) return `generation ${generation}`;
+  if (takenBack === generation) return `generation ${generation}, a canary, was taken back`;
+  return `generation ${takenBack} was taken back; ${generation} (what was live before${restored ? `, as ${restored}` : ''}) is live`;
+}
+
 function attempt(last) {
   const [level, word, meaning] = results[last.result] ?? ['unknown', last.result, ''];
   return [
     el('p', { class: 'result' }, mark(level), ' ', el('b', {}, word), ` – ${meaning}`),
     facts([
-      ['Attempt', `generation ${last.generation}, by ${last.trigger}`],
+      ['Attempt', `${attempted(last)}, by ${last.trigger}`],
       ['When', time(last.at), `, in ${rate(last.millis)} ms`],
     ]),
     last.steps?.length > 0 ? el('ol', { class: 'steps', 'aria-label': 'Steps of the gate' }, last.steps.map((step) => el('li', { class: step.result === 'ok' ? 'ok' : 'failed' },
