@@ -67,6 +67,7 @@ type client struct {
 
 	reliable     bool
 	given, acked uint64 // seqs, under mu
+	owes         bool   // a seq that repeats the one before, when there is one; under mu
 }
 
 func (c *client) write(dribble bool, b []byte) {
@@ -105,7 +106,8 @@ func (g *gateway) serve(t *testing.T) *gateway {
 
 const epoch = "00000000000000e1"
 
-// seq is the number of c's next message, "" for none.
+// seq is the number of c's next message, "" for none; again is that of the one
+// before, which the first message leaves to the second.
 func (c *client) seq(g *gateway, again bool) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,8 +117,11 @@ func (c *client) seq(g *gateway, again bool) string {
 	if g.unkept {
 		return ""
 	}
-	if !again {
+	c.owes = c.owes || again
+	if !c.owes || c.given == 0 {
 		c.given++
+	} else {
+		c.owes = false
 	}
 	return fmt.Sprint(c.given)
 }
