@@ -140,7 +140,7 @@ describe('the door', () => {
   test('is closed to what is no ClientID, with a reason', async (t) => {
     const gateway = await Gateway.start(t);
     const f = async (query, reason) => {
-      assert.deepEqual(await refusal(`ws://${gateway.listen}/ws${query}`), { status: 400, error: reason });
+      assert.deepEqual(await refusal(`ws://${gateway.listen}/ws${query}`), { status: 400, code: 'bad_client_id', error: reason });
     };
     await f('', 'the query parameter clientId is missing');
     await f('?clientid=x', 'the query parameter clientId is missing');
