@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,30 @@ func brief(g *gateway, scenario string) *run {
 	return r
 }
 
+// resultsOf runs r, for longer until it has seen what it measures: how long a
+// busy machine takes to the first message is not what these tests are about.
+func resultsOf(t *testing.T, r *run) []Result {
+	t.Helper()
+	for {
+		r.report = Report{}
+		if err := r.all(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		nothing := func(got Result) bool {
+			switch got.Scenario {
+			case Churn:
+				return got.Totals.Cycles == 0
+			case Connect, Idle:
+				return false
+			}
+			return got.Delivered == 0
+		}
+		if r.Config.Seconds *= 4; r.Config.Seconds > 60 || !slices.ContainsFunc(r.report.Results, nothing) {
+			return r.report.Results
+		}
+	}
+}
+
 func TestEveryScenarioOfAFaithfulGatewayBalances(t *testing.T) {
 	f := func(name string, g *gateway, change func(*run)) {
 		t.Run(name, func(t *testing.T) {
@@ -28,10 +53,7 @@ func TestEveryScenarioOfAFaithfulGatewayBalances(t *testing.T) {
 			if change != nil {
 				change(r)
 			}
-			if err := r.all(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			for _, got := range r.report.Results {
+			for _, got := range resultsOf(t, r) {
 				switch got.Scenario {
 				case Churn:
 					if got.Totals.Cycles == 0 || got.Latency == nil {
