@@ -56,7 +56,7 @@ func (s *Shard) expiryTick(c *session) uint32 {
 }
 
 // newToken handles a type 10 frame: its token is looked at by a clerk, and c has its
-// former grant until then.
+// former grant until then. Of one client that is one token a second.
 func (s *Shard) newToken(c *session, f *wire.Frame) {
 	switch {
 	case s.opt.clerk == nil:
@@ -64,6 +64,9 @@ func (s *Shard) newToken(c *session, f *wire.Frame) {
 		return
 	case c.renewing:
 		s.tell(c, f.ID, "busy", "another token of this client is being looked at")
+		return
+	case c.renewed != 0 && s.wheel.now+1-c.renewed < second: // a look is a signature to check
+		s.tell(c, f.ID, "busy", "another token of this client came less than a second ago")
 		return
 	}
 	a := &application{
@@ -77,7 +80,7 @@ func (s *Shard) newToken(c *session, f *wire.Frame) {
 		s.tell(c, f.ID, "overloaded", "too many tokens are being looked at: try again in a second")
 		return
 	}
-	c.renewing = true
+	c.renewing, c.renewed = true, s.wheel.now+1
 }
 
 // renewed takes what came of a token. The client may have gone.

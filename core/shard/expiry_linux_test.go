@@ -166,16 +166,41 @@ func TestABadTokenChangesNothing(t *testing.T) {
 		a.send(`{"type":10,"token":"secret"}`)
 		r.settle()
 		a.want(fmt.Sprintf(`{"type":2,"code":%q,"error":%q}`, code, text))
+		r.pass(time.Second)
 	}
 	f(&core.Denial{Status: 401, Code: "token_expired", Text: "it is late"}, "bad_token", "it is late")
 	f(&core.Denial{Status: 403, Code: "wrong_client", Text: "not yours"}, "bad_token", "not yours")
 	f(fmt.Errorf("x: %w", &core.Denial{Status: 503, Code: "unknown_key", Text: "later"}), "unknown_key", "later")
 	f(&core.Denial{Status: 501, Code: "unsupported", Text: "no"}, "unsupported", "no")
 	f(errors.New("inner"), "unavailable", "the gateway cannot look at the token at the moment")
-	r.pass(25 * time.Second)
+	r.pass(20 * time.Second)
 	a.want(fmt.Sprintf(`{"type":10,"expires":%d}`, begins+30_000))
 	r.pass(5 * time.Second)
 	a.want("close 4401")
+}
+
+func TestOneTokenOfAClientIsLookedAtInASecond(t *testing.T) {
+	looks := 0
+	r := renewing(t, func(*core.Handshake, *core.Grant) error { looks++; return nil }, &hooks{})
+	a, b := r.connect("a"), r.connect("b")
+	f := func(c *end, want string) {
+		t.Helper()
+		c.send(`{"type":10,"token":"x"}`)
+		r.settle()
+		c.want(want)
+	}
+	const taken, busy = `{"type":10,"expires":0}`, `{"type":2,"code":"busy","error":"another token of this client came less than a second ago"}`
+	f(a, taken)
+	f(a, busy)
+	f(b, taken)
+	r.pass(time.Second - tickLength)
+	f(a, busy)
+	r.pass(tickLength)
+	f(a, taken)
+	f(a, busy)
+	if looks != 3 {
+		t.Errorf("%d tokens were looked at, want 3", looks)
+	}
 }
 
 func TestOneTokenOfAClientIsLookedAtAtATime(t *testing.T) {
@@ -194,6 +219,7 @@ func TestOneTokenOfAClientIsLookedAtAtATime(t *testing.T) {
 	close(look)
 	r.settle()
 	a.want(`{"type":10,"expires":0}`)
+	r.pass(time.Second)
 	a.send(`{"type":10,"token":"y"}`)
 	r.settle()
 	a.want(`{"type":10,"expires":0}`)
@@ -250,6 +276,7 @@ func TestClientsRenewOnEachTransport(t *testing.T) {
 			c := g.connect(id)
 			c.send(`{"type":10,"token":"` + id + `"}`)
 			c.want(`{"type":10,"expires":4000000000000}`)
+			c = g.connect("other" + id) // of one client a token a second is looked at
 			c.send(`{"type":10,"token":"x"}`)
 			c.want(`{"type":2,"code":"bad_token","error":"not yours"}`)
 		}

@@ -40,6 +40,7 @@ type session struct {
 	seen     uint32         // tick of the last bytes
 	pinged   uint32         // tick of the last ping
 	stalled  uint32         // tick when its partial message began
+	renewed  uint32         // the tick after the one in which its last token was taken; 0 for none
 	state    state
 	timed    bool // in the wheel
 	dirty    bool // in the list of the turn's writes

@@ -5,6 +5,7 @@ import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, refusal, withoutTime } from './client.js';
 import { Gateway } from './gateway.js';
 
@@ -87,7 +88,8 @@ test('a client goes on with a new token without a gap, and is out without one', 
   assert.equal(await role(), 'guest');
 
   const next = token('ann', 7, { role: 'admin' });
-  const answer = await c.ask({ type: 10, token: next });
+  let answer = await c.ask({ type: 10, token: next });
+  for (; answer.code === 'busy'; answer = await c.ask({ type: 10, token: next })) await sleep(50); // one token a second
   assert.equal(answer.type, 10);
   assert.ok(answer.expires > notice.expires);
   assert.equal(await role(), 'admin');
