@@ -14,8 +14,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/stratix-gateway/stratix/core/file"
 	"github.com/stratix-gateway/stratix/core/gateway"
-	"github.com/stratix-gateway/stratix/core/reload"
 )
 
 // said is how the settings of a gateway were said: by flags, by the environment and
@@ -51,7 +51,7 @@ func (c *serveCmd) BeforeResolve(k *kong.Context) error {
 		return nil
 	}
 	if s.text == nil {
-		text, err := reload.ReadFile(s.file)
+		text, _, err := file.Read(s.file)
 		if err != nil {
 			return &settingsError{[]string{"--settings " + err.Error()}}
 		}

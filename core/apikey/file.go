@@ -6,18 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"runtime"
 	"sync/atomic"
+
+	"github.com/stratix-gateway/stratix/core/file"
 )
 
-const (
-	// maxKeys and maxFile bound a file of keys: each request looks at all of them.
-	maxKeys = 1000
-	maxFile = 1 << 20
-)
+// maxKeys bounds a file of keys: each request looks at all of them.
+const maxKeys = 1000
 
 // Parse reads a file of keys: a JSON object a line. An error names the line.
 func Parse(text []byte) (Set, error) {
@@ -66,24 +64,12 @@ func Load(path string) (Set, error) {
 }
 
 func read(path string) (Set, []byte, error) {
-	f, err := os.Open(path)
+	text, mode, err := file.Read(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("keys: %w", err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, fmt.Errorf("keys: %w", err)
-	}
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+	if mode = mode.Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
 		return nil, nil, fmt.Errorf("keys: %s has mode %04o, and others may use it: chmod 600 %s", path, mode, path)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("it is larger than %d bytes", maxFile)
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("keys: %s: %w", path, err)
 	}
 	s, err := Parse(text)
 	if err != nil {

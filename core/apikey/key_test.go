@@ -176,6 +176,9 @@ func TestAFileThatOthersMayReadIsRefused(t *testing.T) {
 	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("got %v", err)
 	}
+	if _, err := Load(os.DevNull); err == nil || !strings.Contains(err.Error(), "keys: "+os.DevNull+": it is not a regular file") {
+		t.Error(err)
+	}
 }
 
 func FuzzParse(f *testing.F) {

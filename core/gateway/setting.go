@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/stratix-gateway/stratix/core/reload"
+	"github.com/stratix-gateway/stratix/core/file"
 )
 
 // Setting is one thing that the operator can say about the process.
@@ -86,7 +86,7 @@ func (g *Gateway) settingsReport() SettingsReport {
 	if s.File == "" {
 		return r
 	}
-	text, err := reload.ReadFile(s.File)
+	text, _, err := file.Read(s.File)
 	var values []Setting
 	if err == nil {
 		values, _, err = s.Read(text)

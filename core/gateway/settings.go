@@ -6,6 +6,7 @@ import (
 	"maps"
 	"sync"
 
+	"github.com/stratix-gateway/stratix/core/file"
 	"github.com/stratix-gateway/stratix/core/reload"
 )
 
@@ -75,7 +76,7 @@ func (g *Gateway) ReloadSettings(trigger string) ([]Change, error) {
 	if g.settings.File == "" {
 		return nil, nil
 	}
-	text, err := reload.ReadFile(g.settings.File)
+	text, _, err := file.Read(g.settings.File)
 	return g.takeSettings(text, err, trigger)
 }
 

@@ -3,18 +3,13 @@ package reload
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
-)
 
-// MaxFile bounds a file that is followed, in bytes.
-const MaxFile = 1 << 20
+	"github.com/stratix-gateway/stratix/core/file"
+)
 
 // File is one small file to follow.
 type File struct {
@@ -24,39 +19,6 @@ type File struct {
 	Log            *slog.Logger
 
 	blind bool // for tests: no events, polling only
-}
-
-// ReadFile reads a regular file of at most MaxFile bytes. It does not wait for anybody, as
-// the opening of a pipe would.
-func ReadFile(path string) ([]byte, error) {
-	switch info, err := os.Stat(path); {
-	case err != nil:
-		return nil, unnamed(path, err)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: it is not a regular file", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, unnamed(path, err)
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
-	switch {
-	case err != nil:
-		return nil, unnamed(path, err)
-	case len(text) > MaxFile:
-		return nil, fmt.Errorf("%s: it holds more than %d bytes", path, MaxFile)
-	}
-	return text, nil
-}
-
-// unnamed puts the path before an error that may name it, too.
-func unnamed(path string, err error) error {
-	var named *fs.PathError
-	if errors.As(err, &named) {
-		err = named.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }
 
 // Watch calls changed for each content that differs from the one before, the first
@@ -130,7 +92,7 @@ func (w *fileWatch) look(now time.Time) (again bool) {
 	if w.follow != nil {
 		w.follow() // before the reading: what changes after it gives an event
 	}
-	text, err := ReadFile(w.path)
+	text, _, err := file.Read(w.path)
 	switch {
 	case err == nil && (len(text) > 0 || len(w.last) == 0):
 		w.unsettled = time.Time{}

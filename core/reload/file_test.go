@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stratix-gateway/stratix/core/file"
 )
 
 // reader is a running File.Watch.
@@ -80,7 +82,7 @@ func TestAFileIsReadWhenItChanges(t *testing.T) {
 			if got := <-r.changed; got != "" {
 				t.Errorf("an emptied file is %q", got)
 			}
-			r.replace(strings.Repeat("x", MaxFile+1))
+			r.replace(strings.Repeat("x", file.Max+1))
 			r.want(r.problems, "more than 1048576 bytes")
 		})
 	}

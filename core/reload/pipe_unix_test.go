@@ -5,7 +5,6 @@ package reload
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -29,17 +28,4 @@ func TestAPipeInPlaceOfAFileIsAProblemAndNotWaitedFor(t *testing.T) {
 	r.want(r.problems, path+": it is not a regular file")
 	r.replace("two")
 	r.want(r.changed, "two")
-}
-
-func TestWhatIsNoFileIsNamed(t *testing.T) {
-	f := func(path, want string) {
-		t.Helper()
-		if _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %s", path, err, want)
-		}
-	}
-	dir := t.TempDir()
-	f(dir, dir+": it is not a regular file")
-	f(os.DevNull, os.DevNull+": it is not a regular file")
-	f(filepath.Join(dir, "none"), "none: no such file or directory")
 }

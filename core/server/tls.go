@@ -8,10 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/stratix-gateway/stratix/core/file"
 )
 
 // Certificate is a certificate with its key, of two PEM files that may change
@@ -40,11 +41,11 @@ func LoadCertificate(cert, key string) (*Certificate, error) {
 func (c *Certificate) Reload() (changed bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	chain, err := os.ReadFile(c.cert)
+	chain, _, err := file.Read(c.cert)
 	if err != nil {
 		return false, fmt.Errorf("certificate: %w", err)
 	}
-	key, err := os.ReadFile(c.key)
+	key, _, err := file.Read(c.key)
 	if err != nil {
 		return false, fmt.Errorf("key of the certificate: %w", err)
 	}

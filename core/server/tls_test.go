@@ -91,9 +91,17 @@ func TestTheCertificateThatItsFilesHoldIsUsed(t *testing.T) {
 		t.Errorf("what is wrong is not said again: %v, %v", changed, err)
 	}
 	f("two.test")
-	if _, err := LoadCertificate(filepath.Join(dir, "none.pem"), key); err == nil {
-		t.Error("a missing file is no error")
+	unread := func(cert, key, want string) {
+		t.Helper()
+		if _, err := LoadCertificate(cert, key); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
+	none := filepath.Join(dir, "none.pem")
+	unread(none, key, "certificate: "+none+": no such file")
+	unread(cert, none, "key of the certificate: "+none+": no such file")
+	unread(os.DevNull, key, "not a regular file")
+	unread(cert, os.DevNull, "not a regular file")
 }
 
 func TestOldProtocolsArePassedOver(t *testing.T) {

@@ -5,22 +5,18 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/stratix-gateway/stratix/core"
+	"github.com/stratix-gateway/stratix/core/file"
 )
 
-const (
-	maxFile   = 1 << 20         // bytes of a key file
-	pollEvery = 2 * time.Second // whether a key file has changed
-)
+// pollEvery is how often a key file is looked at.
+const pollEvery = 2 * time.Second
 
 // File is a key file. It is looked at every two seconds; one that cannot be used
 // leaves the keys as they are.
@@ -64,7 +60,7 @@ func (f *File) Check() error {
 	defer f.mu.Unlock()
 	all, hash, err := f.read()
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.Name, err)
+		return err
 	}
 	f.hash = hash
 	f.keys.Store(&all)
@@ -111,7 +107,7 @@ func (f *File) Reload() {
 	switch {
 	case err != nil && err.Error() != f.failed:
 		f.failed = err.Error()
-		f.Log.Error("the key file cannot be used: the keys from before stay", "file", f.Name, "error", err)
+		f.Log.Error("the key file cannot be used: the keys from before stay", "error", err)
 	case err != nil:
 	case hash != f.hash:
 		f.hash, f.failed = hash, ""
@@ -123,35 +119,23 @@ func (f *File) Reload() {
 	}
 }
 
-// read returns what the file holds, and a hash of it.
+// read returns what the file holds, and a hash of it. Its error names the file.
 func (f *File) read() (Keys, [32]byte, error) {
-	none := [32]byte{}
-	info, err := os.Stat(f.Name)
+	text, mode, err := file.Read(f.Name)
 	if err != nil {
-		return nil, none, bare(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, none, errors.New("it is not a regular file")
-	}
-	in, err := os.Open(f.Name)
-	if err != nil {
-		return nil, none, bare(err)
-	}
-	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
-	if err := errors.Join(err, in.Close()); err != nil {
-		return nil, none, bare(err)
-	}
-	if len(text) > maxFile {
-		return nil, none, fmt.Errorf("it is larger than %v", core.Bytes(maxFile))
+		return nil, [32]byte{}, err
 	}
 	all, err := Parse(text)
 	if err == nil && f.Guarded {
-		err = f.guard(info.Mode(), all.secret())
+		err = f.guard(mode, all.secret())
 	}
 	if err == nil {
 		err = f.Accept(all)
 	}
-	return all, sha256.Sum256(text), err
+	if err != nil {
+		return nil, [32]byte{}, fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return all, sha256.Sum256(text), nil
 }
 
 // guard is guard, with ForGroup. The caller holds mu.
@@ -177,13 +161,4 @@ func guard(mode fs.FileMode, secret bool) error {
 		return fmt.Errorf("it holds a secret and has mode %04o, and others may read it: chmod 600", mode.Perm())
 	}
 	return nil
-}
-
-// bare takes the name of the file off an error: it stands before it already.
-func bare(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }
