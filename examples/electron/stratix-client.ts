@@ -1141,15 +1141,15 @@ export class FileStore extends MemoryStore {
     } catch (error) {
       if ((error as { code?: string }).code !== 'ENOENT') throw error;
     }
-    for (const line of text.split('\n').slice(0, -1)) { // what is behind the last one was torn off
+    for (const line of text.split('\n')) {
+      this.#lines++;
       try {
         this.apply(JSON.parse(line));
       } catch {
-        // A write that failed half-way left it, and was reported then.
+        // A write that failed half-way left it, and was reported then; or it is empty.
       }
     }
-    await this.#rewrite();
-    return super.load();
+    return super.load(); // and writes nothing: a full disk keeps nobody from connecting
   }
 
   override async write(operations: StoreOperation[]): Promise<void> {
