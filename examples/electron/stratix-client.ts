@@ -162,6 +162,8 @@ export class StratixError extends Error {
   kept?: boolean | undefined;
   /** The WebSocket close code, if there is one. */
   closeCode?: number | undefined;
+  /** With `rate_limited`: milliseconds until another try may succeed. */
+  retryAfter?: number | undefined;
 
   constructor(code: ClientErrorCode | (string & {}), text: string, { cause, ...more }: Partial<StratixError> = {}) {
     super(text, cause === undefined ? undefined : { cause });
@@ -171,7 +173,7 @@ export class StratixError extends Error {
 
   /** Sending it again later may work; with the same messageId, where the gateway may have it. */
   get retryable(): boolean {
-    return /^(overflow|storage_f.+|timeout|outbox_full)$/.test(this.code);
+    return /_full$|^(overflow|storage_failed|rate_limited|timeout)$/.test(this.code);
   }
 }
 
@@ -230,7 +232,8 @@ export interface ClientOptions {
   /**
    * A token, or what gets one. It is asked once for all who want the token at the same time; again when the gateway says
    * that the token is about to expire, for the open connection; after a token was refused (4401), and after a handshake
-   * that failed, since a browser hides why. The connection waits for it.
+   * that failed, since a browser hides why. The connection waits for it, without `connectTimeout`: give it a timeout of its own.
+   * After `close()`, `connect()` asks anew.
    */
   token?: string | (() => string | Promise<string>);
   /**
@@ -278,20 +281,18 @@ interface Job extends Entry {
   bytes: number;
   stored: boolean;
   /** On this connection. */
-  sent: boolean;
+  sent?: boolean;
   /** On any. */
   tried: boolean;
-  over: boolean;
+  over?: boolean;
   resolve?: ((ack: Ack) => void) | undefined;
   reject?: ((error: StratixError) => void) | undefined;
   release?: (() => void) | undefined;
 }
 
-interface Inbox {
+/** The ranges of `also` are apart from each other, and in order. */
+interface Inbox extends Omit<Position, 'epoch'> {
   epoch?: string;
-  upto: number;
-  /** What is settled behind it: apart from each other, in order. */
-  also: [number, number][];
   /** Given to listeners that are not done. */
   busy: Set<number>;
 }
@@ -309,22 +310,52 @@ const ackWithin = 50;
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 const ignore = () => {};
 
-/** Adds from to to, and moves upto over what has become continuous. */
+/** @throws {@link StratixError} `bad_option` for an ID that the gateway does not take */
+function checkId(name: string, id: string): void {
+  const length = bytesOf(id);
+  if (length < 1 || length > 128) throw new StratixError('bad_option', `${name} must have 1 to 128 bytes`);
+}
+
+/** @throws {@link StratixError} `bad_option` for what JSON cannot say */
+function json(frame: object): string {
+  try {
+    return JSON.stringify(frame);
+  } catch (cause) {
+    throw new StratixError('bad_option', `${cause}`, { cause });
+  }
+}
+
+/** Calls fail when the time is over, or the signal says so; returns what ends that. */
+function watch({ timeout, signal }: SendOptions, fail: (code: ClientErrorCode, text: string, cause?: unknown) => void): () => void {
+  const abort = () => fail('aborted', 'the message was withdrawn', signal!.reason);
+  if (signal?.aborted) {
+    abort();
+    return ignore;
+  }
+  const timer = timeout && setTimeout(() => fail('timeout', `no answer within ${timeout} ms`), timeout);
+  signal?.addEventListener('abort', abort);
+  return () => {
+    clearTimeout(timer as Timer);
+    signal?.removeEventListener('abort', abort);
+  };
+}
+
+/** Adds from to to, and moves seq over what has become continuous. */
 function settle(inbox: Inbox, from: number, to: number): void {
   const rest: [number, number][] = [];
   for (const range of [...inbox.also, [from, to] as [number, number]].sort((a, b) => a[0] - b[0])) {
     const last = rest[rest.length - 1];
-    if (range[0] <= inbox.upto + 1) inbox.upto = Math.max(inbox.upto, range[1]);
+    if (range[0] <= inbox.seq + 1) inbox.seq = Math.max(inbox.seq, range[1]);
     else if (last && range[0] <= last[1] + 1) last[1] = Math.max(last[1], range[1]);
-    else rest.push([range[0], range[1]]);
+    else rest.push([...range]);
   }
   inbox.also = rest;
 }
 
 /** The parts of a range that are not settled. */
-function unsettled({ upto, also }: Inbox, from: number, to: number): [number, number][] {
+function unsettled({ seq, also }: Inbox, from: number, to: number): [number, number][] {
   const parts: [number, number][] = [];
-  let at = Math.max(from, upto + 1);
+  let at = Math.max(from, seq + 1);
   for (const [first, last] of also) {
     if (last < at) continue;
     if (first > to) break;
@@ -352,7 +383,8 @@ export class StratixClient<In = unknown, Out = In> {
   #failures = 0;
   /** Tokens that were refused in a row. */
   #refusals = 0;
-  #since = 0;
+  /** When the connection began, in milliseconds since 1970. */
+  #since = Infinity;
   #retryAfter: number | undefined;
   #opening: { promise: Promise<void>; resolve: () => void; reject: (error: StratixError) => void } | undefined;
   #release: (() => void)[] = [];
@@ -372,14 +404,16 @@ export class StratixClient<In = unknown, Out = In> {
   #n = 0;
   readonly #prefix = Array.from(crypto.getRandomValues(new Uint32Array(2)), (x) => x.toString(36)).join('');
   #ids = 0;
-  readonly #requests = new Map<string, (message: Message<any, Out>) => void>();
+  readonly #requests = new Map<string, { resolve: (message: Message<any, Out>) => void; reject: (error: StratixError) => void }>();
   readonly #joins = new Map<string, { frame: object; resolve: () => void; reject: (error: StratixError) => void }>();
   readonly #groups = new Set<string>();
 
   // What comes.
-  #inbox: Inbox = { upto: 0, also: [], busy: new Set() };
+  #inbox: Inbox = { seq: 0, also: [], busy: new Set() };
   readonly #seen = new Map<string, Promise<unknown> | undefined>();
   #held: (() => void)[] = [];
+  /** What came before the answer to the hello, which says how to read its seqs: the gateway waits for a hello for a second. */
+  #early: object[] = [];
   #unacked = 0;
   #ackTimer: Timer | undefined;
 
@@ -392,8 +426,7 @@ export class StratixClient<In = unknown, Out = In> {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.clientId = options.clientId;
-    const length = bytesOf(this.clientId);
-    if (length < 1 || length > 128) throw new StratixError('bad_option', 'clientId must have 1 to 128 bytes');
+    checkId('clientId', this.clientId);
     if (!/^wss?:/.test(options.gatewayUrl)) throw new StratixError('bad_option', 'gatewayUrl must begin with ws: or wss:');
     if (!(options.WebSocket ?? globalThis.WebSocket)) {
       throw new StratixError('bad_option', 'no WebSocket: give that of the package ws');
@@ -424,13 +457,10 @@ export class StratixClient<In = unknown, Out = In> {
     this.#opening = { promise, resolve, reject };
     if (this.#state === 'idle' || this.#state === 'closed') {
       this.#failures = this.#refusals = 0;
-      const { addEventListener: add, removeEventListener: remove } = globalThis;
-      if (add) {
-        const changed = () => this.resume();
-        for (const name of ['online', 'offline']) {
-          add(name, changed);
-          this.#release.push(() => remove(name, changed));
-        }
+      const changed = () => this.resume();
+      for (const name of ['online', 'offline']) { // Node has neither
+        globalThis.addEventListener?.(name, changed);
+        this.#release.push(() => globalThis.removeEventListener?.(name, changed));
       }
       this.#release.push(this.#options.power?.({ suspend: () => this.suspend(), resume: () => this.resume() }) ?? ignore);
       void this.#connect();
@@ -457,27 +487,21 @@ export class StratixClient<In = unknown, Out = In> {
    */
   send(data: Out, options: SendOptions = {}): Promise<Ack> {
     return new Promise((resolve, reject) => {
-      const { to, priority, ttl, headers, receipt, timeout, signal, messageId: id = this.#newId() } = options;
-      const frame = JSON.stringify({ type: 0, messageId: id, data, to, headers, priority, receipt });
+      const { to, priority, ttl, headers, receipt, messageId: id = this.#newId() } = options;
+      checkId('messageId', id);
+      const frame = json({ type: 0, messageId: id, data, to, headers, priority, receipt });
       const job: Job = {
-        id, n: 0, at: Date.now(), frame, bytes: bytesOf(frame), stored: !this.#options.store, sent: false, tried: false, over: false, resolve, reject,
+        id, n: 0, at: Date.now(), frame, bytes: bytesOf(frame), stored: !this.#options.store, tried: false, resolve, reject,
       };
       if (ttl) job.ttl = ttl;
-      const abort = () => this.#fail(job, 'aborted', 'the message was withdrawn', { cause: signal!.reason });
-      if (signal?.aborted) return abort();
       if (this.#state === 'closed') return this.#fail(job, 'closed', 'the client is closed');
-      signal?.addEventListener('abort', abort);
-      const timer = timeout && setTimeout(() => this.#fail(job, 'timeout', `no answer within ${timeout} ms`), timeout);
-      job.release = () => {
-        clearTimeout(timer as Timer);
-        signal?.removeEventListener('abort', abort);
-      };
+      job.release = watch(options, (code, text, cause) => this.#fail(job, code, text, { cause }));
       this.#load().then(() => {
         if (job.over) return;
         if (this.#state === 'closed') this.#fail(job, 'closed', 'the client is closed');
         else if (this.#jobs.has(id)) this.#fail(job, 'bad_option', 'this messageId waits already');
         else this.#admit(job);
-      }, (error) => this.#fail(job, error.code, error.message, error));
+      }, ({ code, message, cause }) => this.#fail(job, code, message, { cause }));
     });
   }
 
@@ -488,19 +512,16 @@ export class StratixClient<In = unknown, Out = In> {
    * @throws {@link StratixError} as `send` does; `timeout` if no answer comes within `options.timeout`, 30,000 without it
    */
   request<R = In>(data: Out, options: SendOptions = {}): Promise<Message<R, Out>> {
-    const { messageId = this.#newId(), timeout = 30_000, signal } = options;
-    const stop = new AbortController();
-    const abort = () => stop.abort(new StratixError('aborted', 'the message was withdrawn', { messageId, cause: signal!.reason }));
-    const timer = setTimeout(() => stop.abort(new StratixError('timeout', `no answer within ${timeout} ms`, { messageId })), timeout);
+    const { messageId = this.#newId(), timeout = 30_000 } = options;
+    const all = { ...options, messageId, timeout };
+    let release = ignore;
     return new Promise<Message<R, Out>>((resolve, reject) => {
-      this.#requests.set(messageId, resolve);
-      stop.signal.addEventListener('abort', () => reject(stop.signal.reason));
-      signal?.addEventListener('abort', abort);
-      if (signal?.aborted) abort();
-      this.send(data, { ...options, messageId, timeout: 0, signal: stop.signal }).catch(reject);
+      this.#requests.set(messageId, { resolve, reject });
+      this.send(data, all).catch(reject);
+      // Both watch: this one also when the gateway has answered, and the answer is still to come.
+      release = watch(all, (code, text, cause) => reject(new StratixError(code, text, { messageId, cause })));
     }).finally(() => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
+      release();
       this.#requests.delete(messageId);
     });
   }
@@ -522,7 +543,7 @@ export class StratixClient<In = unknown, Out = In> {
 
   /**
    * Calls listener for each event of this name; returns what ends that. Messages that come while nobody listens wait, and
-   * are not acknowledged.
+   * are not acknowledged; of those that the gateway does not keep (without a seq) 4,096 wait at the most.
    */
   on<K extends keyof ClientEvents>(name: K, listener: (event: ClientEvents<In, Out>[K]) => unknown): () => void {
     (this.#listeners[name] ??= new Set()).add(listener);
@@ -582,7 +603,7 @@ export class StratixClient<In = unknown, Out = In> {
    * @throws {@link StratixError} `token`
    */
   token(refused?: string): Promise<string> {
-    if (refused !== undefined && refused === this.#tokenValue) this.#token = this.#tokenValue = undefined;
+    if (refused && refused === this.#tokenValue) this.#token = this.#tokenValue = undefined;
     const { token = '' } = this.#options;
     return this.#token ??= (async () => {
       try {
@@ -665,11 +686,12 @@ export class StratixClient<In = unknown, Out = In> {
     if (closeCode === 1009) {
       const [largest] = [...this.#jobs.values()].filter((job) => job.sent).sort((a, b) => b.bytes - a.bytes);
       if (largest) this.#fail(largest, 'too_big', 'larger than the gateway takes', { closeCode });
+      if (this.#state === 'closed') return; // by a listener
     }
     if (!autoReconnect) return this.#end(error);
     for (const job of this.#jobs.values()) job.sent = false;
-    if (this.#since && Date.now() - this.#since >= stable) this.#failures = 0;
-    this.#since = 0;
+    if (Date.now() - this.#since >= stable) this.#failures = 0;
+    this.#since = Infinity;
     const retryIn = Math.round(this.#retryAfter
       ?? (online() && closeCode !== 4003 && this.#refusals < 2 ? Math.random() * Math.min(cap, base * 2 ** this.#failures++) : cap));
     this.#retryAfter = undefined;
@@ -685,11 +707,10 @@ export class StratixClient<In = unknown, Out = In> {
     this.#pings = 0;
     clearTimeout(this.#handshake);
     clearTimeout(this.#pong);
-    clearTimeout(this.#ackTimer);
     clearInterval(this.#beat);
-    this.#pong = this.#ackTimer = undefined;
-    if (this.#unacked) this.#keepPosition(); // the next hello tells it
-    this.#unacked = 0;
+    this.#pong = undefined;
+    this.#acknowledge(); // to the store; the next hello tells it
+    this.#early = [];
     if (!ws) return;
     try {
       ws.close(code);
@@ -699,25 +720,20 @@ export class StratixClient<In = unknown, Out = In> {
   }
 
   #end(error: StratixError, code?: number): void {
-    if (this.#live) this.#acknowledge();
+    this.#acknowledge();
     clearTimeout(this.#retry);
     this.#drop(code);
     for (const release of this.#release.splice(0)) release();
     const opening = this.#opening;
-    this.#opening = undefined;
-    this.#retryAfter = undefined;
-    this.#since = 0;
+    this.#opening = this.#retryAfter = this.#token = undefined; // the next connect() does not wait for a provider that hangs
+    this.#since = Infinity;
+    for (const [id, { reject }] of this.#requests) if (!this.#jobs.has(id)) reject(error); // the others fail with their message
     this.#set('closed', { error });
     const kept = !!this.#options.store;
     const { message, closeCode, cause } = error;
     for (const job of this.#jobs.values()) {
       job.sent = false;
-      if (!kept) this.#fail(job, error.code, message, { kept, closeCode, cause });
-      else if (job.reject) {
-        job.release?.();
-        job.reject(about(job, error.code, message, { kept, closeCode, cause }));
-        job.reject = job.resolve = job.release = undefined;
-      }
+      this.#fail(job, error.code, message, { kept, closeCode, cause });
     }
     for (const job of this.#waiting) this.#fail(job, error.code, message, { closeCode, cause });
     for (const join of this.#joins.values()) join.reject(error);
@@ -761,20 +777,20 @@ export class StratixClient<In = unknown, Out = In> {
     try {
       frame = JSON.parse(text);
     } catch (cause) {
-      return this.#complain('connection', 'the gateway sent no JSON', cause);
+      return void this.#emit('error', new StratixError('connection', 'the gateway sent no JSON', { cause }));
     }
     this.#heard = true;
     // The pong may be behind much else on a slow line.
     if (this.#pong && this.#state === 'connected') this.#awaitPong(this.#pongTimeout);
     switch (frame.type) {
-      case 0: return this.#take(frame);
+      case 0: return this.#live ? this.#take(frame) : void this.#early.push(frame);
       case 1: return this.#answered(frame);
       case 2: return this.#refused(frame);
       case 3: return this.#welcome(frame);
       case 4: return this.#say({ type: 5 });
       case 5: return this.#ponged();
       case 6: this.#retryAfter = frame.retryAfter; return;
-      case 7: return this.#gaps(frame.gaps);
+      case 7: return this.#live ? this.#gaps(frame.gaps) : undefined; // else the answer to the hello names them
       case 10: if (!frame.messageId) this.#renew();
     }
   }
@@ -802,7 +818,7 @@ export class StratixClient<In = unknown, Out = In> {
     if (this.#state !== 'connecting') return;
     const known = this.#inbox.epoch;
     if (frame.recovered) settle(this.#inbox, 0, frame.seq);
-    else this.#inbox = { epoch: frame.epoch, upto: frame.seq, also: [], busy: new Set() };
+    else this.#inbox = { epoch: frame.epoch, seq: frame.seq, also: [], busy: new Set() };
     clearTimeout(this.#handshake);
     this.#since = Date.now();
     this.#refusals = 0;
@@ -819,6 +835,7 @@ export class StratixClient<In = unknown, Out = In> {
     }
     this.#gaps(frame.gaps);
     if (turn !== this.#turn) return;
+    for (const message of this.#early.splice(0)) if (turn === this.#turn) this.#take(message);
     for (const { frame } of this.#joins.values()) this.#say(frame);
     if (!frame.recovered && this.#groups.size) this.#group(8, [...this.#groups]).catch((error) => this.#emit('error', error));
     this.#opening?.resolve();
@@ -856,7 +873,7 @@ export class StratixClient<In = unknown, Out = In> {
     this.#write({ put: { id, n, at, frame, ...ttl && { ttl } } }).then(() => {
       job.stored = true;
       this.#pump();
-    }, (error) => this.#fail(job, error.code, error.message, error));
+    }, ({ code, message, cause }) => this.#fail(job, code, message, { cause }));
   }
 
   /** Sends what may go out: in order, as far as it is stored. */
@@ -866,8 +883,9 @@ export class StratixClient<In = unknown, Out = In> {
     for (const job of this.#jobs.values()) {
       if (flying++ >= (this.#options.inFlight ?? 256) || !job.stored) return;
       if (job.sent) continue;
-      const left = job.ttl && Math.ceil(job.ttl - (Date.now() - job.at) / 1000);
-      if (left !== undefined && left <= 0) {
+      // NaN without a ttl. A clock that was set back makes it no longer.
+      const left = Math.ceil(job.ttl! - Math.max(0, Date.now() - job.at) / 1000);
+      if (left <= 0) {
         this.#fail(job, 'expired', 'its ttl is over');
         continue;
       }
@@ -878,12 +896,9 @@ export class StratixClient<In = unknown, Out = In> {
 
   #answered(frame: any): void {
     const { type: _, ...ack } = frame;
-    const join = this.#joins.get(ack.messageId);
-    if (join) {
-      this.#joins.delete(ack.messageId);
-      return join.resolve();
-    }
-    if (ack.status === undefined) return;
+    this.#joins.get(ack.messageId)?.resolve();
+    this.#joins.delete(ack.messageId);
+    if (!ack.status) return; // of a join
     const job = this.#jobs.get(ack.messageId);
     if (job) this.#finish(job);
     this.#emit('ack', ack);
@@ -891,22 +906,26 @@ export class StratixClient<In = unknown, Out = In> {
     if (job) this.#room();
   }
 
-  #refused({ messageId, code, error }: { messageId?: string; code: string; error: string }): void {
+  #refused({ messageId, code, error, retryAfter }: { messageId?: string; code: string; error: string; retryAfter?: number }): void {
     const job = this.#jobs.get(messageId!);
     const join = this.#joins.get(messageId!);
     this.#joins.delete(messageId!);
-    if (job) return this.#fail(job, code, error);
-    const problem = new StratixError(code, error, { messageId });
+    if (job) return this.#fail(job, code, error, { retryAfter });
+    const problem = new StratixError(code, error, { messageId, retryAfter });
     if (join) join.reject(problem);
     else this.#emit('error', problem);
   }
 
   #fail(job: Job, code: string, text: string, more?: Partial<StratixError>): void {
     if (job.over) return;
-    const error = about(job, code, text, more);
-    this.#finish(job);
-    if (job.reject) job.reject(error);
-    else this.#emit('error', error);
+    const error = new StratixError(code, text, { messageId: job.id, sent: job.tried, ...more });
+    const { reject } = job;
+    if (more?.kept) {
+      job.release?.();
+      job.release = job.resolve = job.reject = undefined;
+    } else this.#finish(job);
+    if (reject) reject(error);
+    else if (!more?.kept) this.#emit('error', error);
     this.#room();
   }
 
@@ -944,17 +963,17 @@ export class StratixClient<In = unknown, Out = In> {
   #take(frame: any): void {
     const inbox = this.#inbox;
     const { seq, from, messageId, data, ts, headers = {} } = frame;
-    if (seq !== undefined) {
+    if (seq) {
       if (inbox.busy.has(seq) || !unsettled(inbox, seq, seq).length) return;
       inbox.busy.add(seq);
     }
     const settled = () => {
-      if (seq === undefined) return;
+      if (!seq) return;
       inbox.busy.delete(seq);
       settle(inbox, seq, seq);
       if (inbox === this.#inbox) this.#ackSoon();
     };
-    const name = from !== undefined && messageId !== undefined && JSON.stringify([from, messageId]);
+    const name = from && messageId && JSON.stringify([from, messageId]);
     let done: Promise<unknown> | undefined;
     if (name && this.#seen.has(name)) {
       done = this.#seen.get(name);
@@ -963,9 +982,9 @@ export class StratixClient<In = unknown, Out = In> {
         data, from, messageId, seq, ts, headers,
         reply: (answer, options) => this.send(answer, { to: from, ...options, headers: { ...options?.headers, [replyTo]: messageId } }),
       };
-      const asked = headers[replyTo] ?? (from === undefined ? messageId : undefined);
-      const resolve = this.#requests.get(asked);
-      if (resolve) resolve(message as Message<any, Out>);
+      const asked = headers[replyTo] ?? (!from && messageId);
+      const request = this.#requests.get(asked);
+      if (request) request.resolve(message);
       else done = this.#deliver(message);
       if (name) {
         this.#seen.set(name, done);
@@ -980,6 +999,7 @@ export class StratixClient<In = unknown, Out = In> {
   /** Gives a message to the listeners, or holds it until there is one. The promise, if any, resolves when they are done. */
   #deliver(message: Message<In, Out>): Promise<unknown> | undefined {
     if (!this.#held.length && this.#listeners.message?.size) return this.#emit('message', message);
+    if (!message.seq && this.#held.length >= remembered) return; // the gateway has not kept it either
     return new Promise((resolve) => this.#held.push(() => resolve(this.#emit('message', message))));
   }
 
@@ -1008,13 +1028,13 @@ export class StratixClient<In = unknown, Out = In> {
     if (!this.#unacked) return;
     this.#unacked = 0;
     this.#keepPosition();
-    const { upto: seq, also } = this.#inbox;
+    const { seq, also } = this.#inbox;
     if (this.#live) this.#say({ type: 1, seq, also: also.length ? also : undefined });
   }
 
   #position(): Position | undefined {
-    const { epoch, upto: seq, also } = this.#inbox;
-    return epoch === undefined ? undefined : { epoch, seq, also };
+    const { epoch, seq, also } = this.#inbox;
+    return epoch ? { epoch, seq, also } : undefined;
   }
 
   // Around them.
@@ -1022,12 +1042,12 @@ export class StratixClient<In = unknown, Out = In> {
   #load(): Promise<void> {
     const { store } = this.#options;
     return this.#loaded ??= !store ? Promise.resolve() : store.load().then(({ entries, position }) => {
-      if (position) this.#inbox = { epoch: position.epoch, upto: position.seq, also: position.also, busy: new Set() };
+      if (position) this.#inbox = { ...position, busy: new Set() };
       for (const entry of entries.sort((a, b) => a.n - b.n)) {
         this.#n = entry.n;
         const bytes = bytesOf(entry.frame);
         this.#bytes += bytes;
-        this.#jobs.set(entry.id, { ...entry, bytes, stored: true, sent: false, tried: true, over: false });
+        this.#jobs.set(entry.id, { ...entry, bytes, stored: true, tried: true });
       }
     }).catch((cause) => {
       this.#loaded = undefined;
@@ -1057,15 +1077,12 @@ export class StratixClient<In = unknown, Out = In> {
     if (this.#options.store && position) this.#write({ position }).catch((error) => this.#emit('error', error));
   }
 
-  #complain(code: ClientErrorCode, text: string, cause?: unknown): void {
-    this.#emit('error', new StratixError(code, text, { cause }));
-  }
-
   /** Calls the listeners; resolves when those are done that returned a promise. undefined if none did. */
   #emit<K extends keyof ClientEvents>(name: K, event: ClientEvents<In, Out>[K]): Promise<unknown> | undefined {
     const listeners = this.#listeners[name];
-    const failed = (cause: unknown) =>
-      name === 'error' ? console.error(cause) : this.#complain('listener', `a listener of '${name}' failed`, cause);
+    const failed = (cause: unknown) => name === 'error'
+      ? console.error(cause)
+      : void this.#emit('error', new StratixError('listener', `a listener of '${name}' failed`, { cause }));
     if (name === 'error' && !listeners?.size) console.error(event);
     let pending: Promise<unknown>[] | undefined;
     for (const listener of [...listeners ?? []]) {
@@ -1078,11 +1095,6 @@ export class StratixClient<In = unknown, Out = In> {
     }
     return pending && Promise.all(pending);
   }
-}
-
-/** What has become of a job. */
-function about(job: Job, code: string, text: string, { cause, kept, closeCode }: Partial<StratixError> = {}): StratixError {
-  return new StratixError(code, text, { messageId: job.id, sent: job.tried, cause, kept, closeCode });
 }
 
 /** A browser knows when there is no network at all; Node says nothing of it. */
@@ -1141,15 +1153,15 @@ export class FileStore extends MemoryStore {
     } catch (error) {
       if ((error as { code?: string }).code !== 'ENOENT') throw error;
     }
-    for (const line of text.split('\n').slice(0, -1)) { // what is behind the last one was torn off
+    for (const line of text.split('\n')) {
+      this.#lines++;
       try {
         this.apply(JSON.parse(line));
       } catch {
-        // A write that failed half-way left it, and was reported then.
+        // A write that failed half-way left it, and was reported then; or it is empty.
       }
     }
-    await this.#rewrite();
-    return super.load();
+    return super.load(); // and writes nothing: a full disk keeps nobody from connecting
   }
 
   override async write(operations: StoreOperation[]): Promise<void> {
@@ -1195,7 +1207,7 @@ export class IndexedDBStore implements Store {
     const [entries, [position]] = await Promise.all(
       ['outbox', 'position'].map((name) => promised(transaction.objectStore(name).getAll())),
     ) as [Entry[], Position[]];
-    return position ? { entries, position } : { entries };
+    return { entries, position };
   }
 
   async write(operations: StoreOperation[]): Promise<void> {
@@ -1213,20 +1225,17 @@ export class IndexedDBStore implements Store {
   }
 
   #open(): Promise<IDBDatabase> {
-    return this.#db ??= (() => {
+    if (!this.#db) {
       const request = indexedDB.open(this.#name, 1);
       request.onupgradeneeded = () => {
         for (const name of ['outbox', 'position']) request.result.createObjectStore(name);
       };
       const lost = () => { this.#db = undefined; };
-      return promised(request).then((db) => {
-        db.onclose = lost; // the browser took it away: the next write opens it again
-        return db;
-      }, (error) => {
-        lost();
-        throw error;
-      });
-    })();
+      this.#db = promised(request);
+      // The browser may take it away: the next write opens it again.
+      this.#db.then((db) => { db.onclose = lost; }, lost);
+    }
+    return this.#db;
   }
 }
 

@@ -1,6 +1,7 @@
 // Connecting and coming back: the hello, pauses, close codes, tokens, liveness, sleep and wake.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MemoryStore } from 'stratix-client';
 import { kit, outcome, rest } from './kit.js';
 
 /** How long the client waits before its next attempt, by the clock: sockets appear when it is over. */
@@ -194,6 +195,17 @@ test('a token provider that fails is asked again after a pause', async (t) => {
   await k.welcome();
   await connecting;
   assert.equal(n, 3);
+});
+
+test('a token provider that hangs keeps the next connect from nothing', async (t) => {
+  let n = 0;
+  const k = kit(t, { token: () => (++n === 1 ? new Promise(() => {}) : 'x') });
+  k.client.connect();
+  await rest();
+  k.client.close();
+  k.client.connect();
+  await k.welcome();
+  assert.deepEqual([k.client.state, n], ['connected', 2]);
 });
 
 test('a warning gets the gateway another token, if there is one, on the open connection', async (t) => {
@@ -395,6 +407,16 @@ test('a listener may close the client in the middle of everything', async (t) =>
     t.mock.timers.reset();
     Math.random.mock.restore();
   }
+});
+
+test('a client that is closed because a message of an earlier run is too big stays closed', async (t) => {
+  const store = new MemoryStore();
+  await store.write([{ put: { id: 'm', n: 1, at: 0, frame: '{"type":0,"messageId":"m","data":1}' } }]);
+  const k = await kit(t, { store }).connected();
+  k.client.on('error', ({ code }) => { if (code === 'too_big') k.client.close(); });
+  k.socket.end(1009);
+  await k.tick(100_000);
+  assert.deepEqual([k.client.state, k.sockets.length], ['closed', 1]);
 });
 
 test('a listener that fails is told of, and keeps nobody else from listening', async (t) => {

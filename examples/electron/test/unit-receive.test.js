@@ -86,6 +86,57 @@ test('another epoch is surfaced, and what came before is known by its sender and
   assert.deepEqual(k.socket.take(), [{ type: 1, seq: 3 }]);
 });
 
+test('what comes before the answer to a slow hello is taken by its seqs, and acknowledged', async (t) => {
+  const f = async (answer, early, want) => {
+    const k = await listening(t);
+    k.socket.give(message(1), message(2), message(3));
+    await k.tick(50);
+    k.socket.end();
+    await k.tick(30_000);
+    k.socket.open();
+    k.socket.give(...early);
+    assert.deepEqual(k.seen, [1, 2, 3]);
+    k.socket.take();
+    k.socket.give({ type: 3, ...answer });
+    k.socket.give(message(9, { messageId: 'last' }));
+    await k.tick(50);
+    assert.deepEqual({ seen: k.seen.slice(3), gaps: k.of('gap').map((g) => [g.from, g.to, g.cause]), said: k.socket.take() }, want);
+    t.mock.timers.reset();
+    Math.random.mock.restore();
+  };
+  await f({ epoch: 'e1', seq: 3, recovered: true }, [message(4)], { seen: [4, 9], gaps: [], said: [{ type: 1, seq: 4, also: [[9, 9]] }] });
+  const early = [message(1, { from: undefined, data: 'new' }), { type: 7, gaps: [[2, 2, 'expired']] }];
+  await f({ epoch: 'e2', seq: 0, recovered: false, gaps: [[2, 2, 'expired']] }, early, {
+    seen: ['new', 9], gaps: [[0, 0, 'reset'], [2, 2, 'expired']], said: [{ type: 1, seq: 2, also: [[9, 9]] }],
+  });
+});
+
+test('whoever closes the client at the first of what came early gets none of the others', async (t) => {
+  const k = kit(t);
+  const seen = [];
+  k.client.onMessage((m) => { seen.push(m.data); k.client.close(); });
+  k.client.connect();
+  await rest();
+  k.socket.open();
+  k.socket.give(message(1), message(2), { type: 3, epoch: 'e1', seq: 0, recovered: false });
+  assert.deepEqual(seen, [1]);
+});
+
+test('what came early on a connection that ended without an answer is forgotten', async (t) => {
+  const k = kit(t);
+  const seen = [];
+  k.client.onMessage((m) => { seen.push(m.data); });
+  k.client.connect();
+  await rest();
+  k.socket.open();
+  k.socket.give(message(1));
+  k.socket.end();
+  await k.tick(30_000);
+  await k.welcome({ epoch: 'e2' });
+  k.socket.give(message(1, { messageId: 'other', data: 'of e2' }));
+  assert.deepEqual(seen, ['of e2']);
+});
+
 test('a gap is told once, acknowledged, and not told where it is none', async (t) => {
   const k = await listening(t);
   k.socket.give(message(2), { type: 7, gaps: [[1, 4, 'expired'], [7, 9, 'overflow']] });
@@ -154,6 +205,16 @@ test('messages wait for the first listener, unacknowledged and in order', async 
   assert.deepEqual(seen, [1, 2, 3]);
   await k.tick(50);
   assert.deepEqual(k.socket.take(), [{ type: 1, seq: 3 }]);
+});
+
+test('messages that the gateway does not keep wait in bounds', async (t) => {
+  const k = await kit(t).connected();
+  for (let i = 0; i < 5000; i++) k.socket.give({ type: 0, from: 'you', data: i, ts: 1 });
+  k.socket.give(message(1, { data: 'kept' }));
+  const seen = [];
+  k.client.onMessage((m) => { seen.push(m.data); });
+  await rest();
+  assert.deepEqual([seen.length, seen[0], seen[4095], seen[4096]], [4097, 0, 4095, 'kept']);
 });
 
 test('the iterator acknowledges a message when it is asked for the next, and gives back what it did not get to', async (t) => {

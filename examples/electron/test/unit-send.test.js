@@ -32,8 +32,32 @@ test('send rejects with the gateway\'s code', async (t) => {
   await f('no_route', false);
   await f('offline', false);
   await f('overflow', true);
+  await f('upstream_full', true);
+  await f('rate_limited', true);
   await f('storage_full', true);
   await f('storage_failed', true);
+});
+
+test('an error says when the gateway takes more', async (t) => {
+  const k = await kit(t).connected();
+  const sending = k.client.send(1, { messageId: 'm' });
+  await rest();
+  k.socket.give({ type: 2, messageId: 'm', code: 'rate_limited', error: 'why', retryAfter: 120 }, { type: 2, code: 'rate_limited', error: 'why', retryAfter: 130 });
+  assert.equal((await sending.catch((e) => e)).retryAfter, 120);
+  assert.equal(k.of('error')[0].retryAfter, 130);
+});
+
+test('what the gateway could not answer is refused here', async (t) => {
+  const k = await kit(t).connected();
+  const circle = {};
+  circle.circle = circle;
+  const f = async (data, options) => assert.equal((await outcome(k.client.send(data, options))).code, 'bad_option');
+  await f(1, { messageId: '' });
+  await f(1, { messageId: 'é'.repeat(65) });
+  await f(circle);
+  await f(1n);
+  assert.equal((await outcome(k.client.request(circle))).code, 'bad_option');
+  assert.deepEqual([k.socket.take(), k.client.outbox.messages], [[], 0]);
 });
 
 test('a receipt that comes later is an event, and so is that it never will', async (t) => {
@@ -115,6 +139,15 @@ test('the ttl counts while a message waits here, and what is too late does not g
   assert.deepEqual(await outcome(short), { code: 'expired', sent: false, kept: undefined });
 });
 
+test('a clock that is set back makes no ttl longer', async (t) => {
+  const k = kit(t);
+  k.client.send(1, { ttl: 60 });
+  await rest();
+  t.mock.timers.setTime(1_600_000_000_000);
+  await k.connected();
+  assert.equal(k.socket.take()[0].ttl, 60);
+});
+
 test('the outbox is bounded by count and by bytes', async (t) => {
   const k = kit(t, { outbox: { messages: 2, bytes: 420 } });
   const f = async (data, want) => {
@@ -188,6 +221,33 @@ test('a request resolves with its answer, of a client or of a script', async (t)
   await rest();
   k.socket.give({ type: 2, messageId: 'no', code: 'no_route', error: 'nobody' });
   assert.equal((await outcome(refused)).code, 'no_route');
+});
+
+test('a request that was accepted ends with its signal, its timeout, and the client', async (t) => {
+  const f = async (want, end, options) => {
+    const k = await kit(t).connected();
+    const asking = k.client.request('price?', { ...options, messageId: 'q' });
+    await rest();
+    k.socket.give(ackOf('q'));
+    assert.equal(await outcome(asking), 'pending');
+    await end(k);
+    assert.equal((await outcome(asking)).code, want);
+    t.mock.timers.reset();
+    Math.random.mock.restore();
+  };
+  const stop = new AbortController();
+  await f('aborted', () => stop.abort(), { signal: stop.signal });
+  await f('timeout', (k) => k.tick(30_000), { timeout: undefined });
+  await f('closed', (k) => k.client.close());
+  await f('replaced', (k) => k.socket.end(4001));
+});
+
+test('a request that was not accepted says at the end of the client what becomes of it', async (t) => {
+  const k = await kit(t, { store: new MemoryStore() }).connected();
+  const asking = k.client.request('price?');
+  await rest();
+  k.client.close();
+  assert.deepEqual(await outcome(asking), { code: 'closed', sent: true, kept: true });
 });
 
 test('reply goes to the sender and names what it answers', async (t) => {
