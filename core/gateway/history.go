@@ -127,7 +127,7 @@ func (h *history) named(name string) (*past, error) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, fmt.Errorf("there is no generation %q any more: GET /v1/generations lists those that are kept", name)
+		return nil, fmt.Errorf("there is no generation %q any more: stratix generations (GET /v1/generations) lists those that are kept", name)
 	case 1:
 		c := *found[0]
 		return &c, nil
