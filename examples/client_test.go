@@ -1,8 +1,10 @@
 package examples_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"testing"
@@ -13,26 +15,31 @@ import (
 
 // play connects everybody in the transcript but those that it lets connect later,
 // and goes through it line by line. At the end nobody has got anything else.
-func play(t *testing.T, address string, lines []line) {
+func play(t *testing.T, address string, said readme) {
 	t.Helper()
+	lines := said.lines
 	clients := map[string]*client{}
 	seen := map[string]bool{}
 	for _, l := range lines {
 		if !seen[l.client] && (l.does == ">" || l.does == "<") {
-			clients[l.client] = connect(t, address, l.client)
+			clients[l.client] = connect(t, address, l.client, "")
 		}
 		seen[l.client] = true
 	}
 	for _, l := range lines {
 		switch c := clients[l.client]; l.does {
 		case "connects":
-			clients[l.client] = connect(t, address, l.client)
+			clients[l.client] = connect(t, address, l.client, said.token(t, l.claims))
 		case "leaves":
 			c.leaves()
 			delete(clients, l.client)
 		case "is refused:":
-			if got := dial(t, address, l.client).closed(); got != l.what {
+			if got := dial(t, address, l.client, "").closed(); got != l.what {
 				t.Fatalf("%s is refused: %s, want %s", l.client, got, l.what)
+			}
+		case "is turned away":
+			if got := turnedAway(t, address, l.client, said.token(t, l.claims)); got != l.what {
+				t.Fatalf("%s is turned away: %s, want %s", l.client, got, l.what)
 			}
 		case ">":
 			c.send(l.what)
@@ -59,19 +66,47 @@ type client struct {
 	ws   *websocket.Conn
 }
 
-func dial(t *testing.T, address, name string) *client {
+// asks for an upgrade with a token, or with none.
+func asks(address, name, token string) (*websocket.Conn, *http.Response, error) {
+	head := http.Header{}
+	if token != "" {
+		head.Set("Authorization", "Bearer "+token)
+	}
+	return websocket.DefaultDialer.Dial("ws://"+address+"/ws?clientId="+url.QueryEscape(name), head)
+}
+
+func dial(t *testing.T, address, name, token string) *client {
 	t.Helper()
-	ws, _, err := websocket.DefaultDialer.Dial("ws://"+address+"/ws?clientId="+url.QueryEscape(name), nil)
+	ws, resp, err := asks(address, name, token)
 	if err != nil {
 		t.Fatalf("%s: connect: %v", name, err)
 	}
+	_ = resp.Body.Close()
 	t.Cleanup(func() { _ = ws.Close() })
 	return &client{t, name, ws}
 }
 
-func connect(t *testing.T, address, name string) *client {
+// turnedAway is the status and the code that an upgrade is refused with.
+func turnedAway(t *testing.T, address, name, token string) string {
 	t.Helper()
-	c := dial(t, address, name)
+	ws, resp, err := asks(address, name, token)
+	if err == nil {
+		_ = ws.Close()
+		return "it is let in"
+	} else if resp == nil {
+		t.Fatalf("%s: connect: %v", name, err)
+	}
+	defer resp.Body.Close()
+	var why struct{ Code string }
+	if err := json.NewDecoder(resp.Body).Decode(&why); err != nil {
+		t.Fatalf("%s: the answer to its upgrade: %v", name, err)
+	}
+	return fmt.Sprintf("%d %s", resp.StatusCode, why.Code)
+}
+
+func connect(t *testing.T, address, name, token string) *client {
+	t.Helper()
+	c := dial(t, address, name, token)
 	c.hearsNothing() // and is known to the gateway: the handshake ends a moment before
 	return c
 }

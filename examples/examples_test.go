@@ -35,7 +35,7 @@ func TestExamples(t *testing.T) {
 			run(t, said.env, stratix, append([]string{"check", "--strict", dir}, said.scriptEnv()...)...)
 			comparesCost(t, said.cost, tested(t, said, stratix, dir))
 			takesOddMessages(t, said, stratix, dir)
-			play(t, serve(t, said, stratix, dir), said.lines)
+			play(t, serve(t, said, stratix, dir), said)
 		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/stratix-gateway/stratix/core/coretest"
 )
 
 // readme is what the README of an example says.
@@ -31,13 +33,14 @@ func (r readme) scriptEnv() []string {
 // it connects, leaves, or is refused.
 type line struct {
 	client string
-	does   string // ">", "<", "connects", "leaves" or "is refused:"
-	what   string // the frame; of a refusal the close code and the reason
+	does   string // ">", "<", "connects", "leaves", "is refused:" or "is turned away"
+	what   string // the frame; of a refusal the close code and the reason, or the status and the code
+	claims string // of the token that it comes with, JSON; "" for none
 }
 
 var (
 	block     = regexp.MustCompile("(?ms)^```transcript\n(.*?)^```$")
-	lineForm  = regexp.MustCompile(`^([a-z0-9-]+)(?:([<>]) (\{.*\})| (connects|leaves)| (is refused:) (.+))$`)
+	lineForm  = regexp.MustCompile(`^([a-z0-9-]+)(?:([<>]) (\{.*\})| (connects|leaves)(?: with (\{.*\}))?| (is refused:) (.+)| (is turned away)(?: with (\{.*\}))?: (.+))$`)
 	startForm = regexp.MustCompile(`(?m)^((?:[A-Z_]+='[^']*' )*)bash scripts/start\.sh --scripts examples/(\S+)((?: \S+)*)$`)
 	costForm  = regexp.MustCompile(`A message took at most ([0-9]+) Lua instructions in the tests`)
 )
@@ -75,6 +78,21 @@ func readReadme(t *testing.T, dir string) (r readme) {
 	return r
 }
 
+// token signs claims with the secret that the example is started with; "" for none.
+func (r readme) token(t *testing.T, claims string) string {
+	t.Helper()
+	if claims == "" {
+		return ""
+	}
+	for _, set := range r.env {
+		if name, secret, _ := strings.Cut(set, "="); strings.HasSuffix(name, "_SECRET") {
+			return coretest.SignToken(t, "HS256", "", secret, claims)
+		}
+	}
+	t.Fatal("the README has clients with tokens, and starts with no _SECRET")
+	return ""
+}
+
 // transcript reads the transcript in a README.
 func transcript(t *testing.T, text string) (all []line) {
 	t.Helper()
@@ -90,7 +108,7 @@ func transcript(t *testing.T, text string) (all []line) {
 		if m == nil {
 			t.Fatalf("this is no line of a transcript: %s", text)
 		}
-		all = append(all, line{m[1], m[2] + m[4] + m[5], m[3] + m[6]})
+		all = append(all, line{m[1], m[2] + m[4] + m[6] + m[8], m[3] + m[7] + m[10], m[5] + m[9]})
 	}
 	return all
 }

@@ -198,7 +198,9 @@ func (v *vm) tostring(L *glua.LState) int {
 	return 1
 }
 
-// text is what tostring makes of a value.
+// text is what tostring makes of a value. Of what has an address it is the type
+// alone: an address would be another one in each replay and on both sides of a
+// shadow run, and tell clients where the gateway's memory lies.
 func (v *vm) text(value glua.LValue) glua.LString {
 	switch x := value.(type) {
 	case glua.LString:
@@ -207,6 +209,12 @@ func (v *vm) text(value glua.LValue) glua.LString {
 		return luaString(appendNumber(make([]byte, 0, numberSize), x))
 	}
 	v.charge(1)
+	switch value.(type) {
+	case *glua.LTable, *glua.LFunction, *glua.LUserData:
+		if v.L.GetMetaField(value, "__tostring") == glua.LNil {
+			return glua.LString(value.Type().String())
+		}
+	}
 	s, ok := v.L.ToStringMeta(value).(glua.LString)
 	if !ok {
 		v.L.RaiseError("'__tostring' must return a string")

@@ -32,6 +32,7 @@ func (in *instance) msgSet(L *glua.LState) int {
 	}
 	edited, err := p.splice(whole, raw)
 	if err != nil {
+		in.vm.charge(len(whole) / scanBytes)
 		L.RaiseError("%s", err)
 	}
 	in.replace(L, h.m, part, edited)
@@ -53,11 +54,13 @@ func (in *instance) msgDel(L *glua.LState) int {
 		return 0
 	}
 	edited, err := p.cut(*part)
+	if err == nil && edited != nil {
+		in.replace(L, h.m, part, edited)
+		return 0
+	}
+	in.vm.charge(len(*part) / scanBytes)
 	if err != nil {
 		L.RaiseError("%s", err)
-	}
-	if edited != nil {
-		in.replace(L, h.m, part, edited)
 	}
 	return 0
 }

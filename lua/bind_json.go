@@ -54,7 +54,7 @@ func (in *instance) env(L *glua.LState) int {
 	name := argString(L, 1, "stratix.env", "the name of a variable")
 	value, allowed := in.load.shared.environment[name]
 	if !allowed {
-		L.RaiseError("stratix.env: scripts may not read %.64q; name it with --script-env, for serve, check and test alike", name)
+		L.RaiseError("stratix.env: scripts may not read %.64q; name it with --script-env (of serve, check, test, diff, replay)", name)
 	}
 	L.Push(value)
 	return 1

@@ -1,6 +1,9 @@
 package lua
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
 	"regexp"
 	"strings"
 	"testing"
@@ -171,6 +174,34 @@ func TestHelpersChargeTheBudget(t *testing.T) {
 	f(`local p = stratix.prefix{ a = 1, ab = 2, abc = 3 }`, `p:find(text)`, 4)
 	f(`local c = stratix.metric.counter("c", "h")`, `c:inc()`, metricCost)
 }
+
+// What is compiled stays in memory, and compiling takes time: a folder that goes
+// on making expressions or lists must end by its budget, soon.
+func TestWhatIsCompiledWhileLoadingIsPaidFor(t *testing.T) {
+	f := func(call string, most int) {
+		t.Helper()
+		made := 0
+		gen := fmt.Sprintf("for i = 1, 99999 do %s print(i) end pipeline {}", call)
+		_, err := tryLoad(Options{Log: slog.New(counting{&made})}, "main.lua", gen)
+		if err == nil || !strings.Contains(err.Error(), "instruction budget of 10000000 exceeded") {
+			t.Errorf("%s: %v", call, err)
+		}
+		if made > most {
+			t.Errorf("%s: %d of them were made, want %d at most", call, made, most)
+		}
+	}
+	f(`stratix.re("(a{1,900})" .. i)`, 1000)
+	f(`stratix.re("a{1,9}" .. i)`, 30_000)
+	f(`stratix.words{ "a" .. i }`, 30_000)
+}
+
+// counting is a log that counts its lines.
+type counting struct{ lines *int }
+
+func (c counting) Enabled(context.Context, slog.Level) bool  { return true }
+func (c counting) Handle(context.Context, slog.Record) error { *c.lines++; return nil }
+func (c counting) WithAttrs([]slog.Attr) slog.Handler        { return c }
+func (c counting) WithGroup(string) slog.Handler             { return c }
 
 // FuzzReplace holds re:replace to the regexp package, for any pattern, text and
 // replacement.

@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -261,4 +262,25 @@ func TestVerbsAreNamed(t *testing.T) {
 	f(`msg:get()`, `get takes a path, not a nil`)
 	f(`local l = log l.inof("x")`, `unknown function of log "inof"; did you mean "info"?`)
 	f(`local s = stratix local x = s.nul`, `unknown field of stratix "nul"; did you mean "null"?`)
+}
+
+// What changes nothing has looked through the message all the same.
+func TestEditsThatFindNothingCostWhatTheySearch(t *testing.T) {
+	const size, times = 64_000, 20
+	f := func(body string) {
+		t.Helper()
+		gen := mustLoad(t, Options{}, "main.lua", fmt.Sprintf("pipeline { function(msg) for i = 1, %d do %s end end }", times, body))
+		m := newMessage()
+		m.Data = []byte(`{"text":"` + strings.Repeat("x", size) + `","last":1}`)
+		if got := describe(m, gen.Programs[0].Pipeline); !strings.HasPrefix(got, "done") {
+			t.Errorf("%s: %.200s", body, got)
+		}
+		if least := times * size / scanBytes; m.Instructions < least {
+			t.Errorf("%s takes %d instructions, want %d at least", body, m.Instructions, least)
+		}
+	}
+	f(`msg:get("data.nothing")`)
+	f(`msg:del("data.nothing")`)
+	f(`pcall(msg.del, msg, "data.last.#")`)
+	f(`pcall(msg.set, msg, "data.last.x", 1)`)
 }

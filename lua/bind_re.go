@@ -19,6 +19,8 @@ const (
 	// expressionStep is how many instructions of a program cost one of the
 	// budget for each byte of a text: at the worst all of them look at each byte.
 	expressionStep = 16
+	// compiledStep is how many bytes such an instruction takes, twice compiled.
+	compiledStep = 160
 )
 
 // newExpression is stratix.re(pattern).
@@ -31,6 +33,7 @@ func (in *instance) newExpression(L *glua.LState) int {
 	if err != nil {
 		L.RaiseError("%s: %s", name, err)
 	}
+	in.vm.chargeBytes(e.steps * compiledStep) // also where another shard has compiled it
 	L.Push(in.object(in.expressionType, e))
 	return 1
 }
@@ -75,7 +78,7 @@ func compileExpression(pattern string) (*expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &expression{compiled, 1 + len(program.Inst)/expressionStep}, nil
+	return &expression{compiled, len(program.Inst), 1 + len(program.Inst)/expressionStep}, nil
 }
 
 func (in *instance) expressionVerbs() functions {

@@ -11,6 +11,9 @@ import (
 // runesPerInstruction is how far the word matcher gets.
 const runesPerInstruction = 8
 
+// matcherSize is what a matcher takes without its words, in bytes.
+const matcherSize = 2048
+
 // newWords is stratix.words(list, {case_sensitive=, whole_word=}).
 func (in *instance) newWords(L *glua.LState) int {
 	const name = "stratix.words"
@@ -24,6 +27,7 @@ func (in *instance) newWords(L *glua.LState) int {
 		Case:  flagOption(L, opt, name, "case_sensitive"),
 		Whole: flagOption(L, opt, name, "whole_word"),
 	}
+	in.vm.chargeBytes(matcherSize)
 	n := t.MaxN()
 	list := make([]string, n)
 	for i := range list {

@@ -2,11 +2,38 @@ package lua
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+func TestWhatTakesMemoryIsPaidFor(t *testing.T) {
+	const most = 64 // bytes for an instruction
+	f := func(body string) {
+		t.Helper()
+		v := newTestVM(t, vmOptions{})
+		fn := v.L.NewFunctionFromProto(mustCompile(t, body).Proto)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := v.call(fn, 0)
+		runtime.ReadMemStats(&after)
+		var script *ScriptError
+		if !errors.As(err, &script) || !script.Budget {
+			t.Errorf("%s\n got %#v", body, err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > uint64(most*v.used()) {
+			t.Errorf("%s\ntakes %d bytes in %d instructions", body, took, v.used())
+		}
+	}
+	f(`local t while true do t = {t} end`)
+	f(`local t while true do t = {a = {t}} end`)
+	f(`local t while true do local u = {} u.a, u.b = t, t t = u end`)
+	f(`local t while true do t = {t, function() return t end} end`)
+	f(`local t, i = {}, 0 while true do i = i + 1 t["k" .. i] = i end`)
+	f(`local t while true do t = {t, ("x"):rep(1000)} end`)
+}
 
 func TestWhatRunsAwayEndsWithinTheBudget(t *testing.T) {
 	v := newTestVM(t, vmOptions{})

@@ -13,6 +13,8 @@ func (v *vm) openOperators() {
 	globals.RawSetString(concatName, v.L.NewFunction(v.concat))
 	globals.RawSetString(setIndexName, v.L.NewFunction(v.setIndex))
 	globals.RawSetString(keyName, v.L.NewFunction(v.newKey))
+	globals.RawSetString(tableName, v.L.NewFunction(v.newTable(tableSize)))
+	globals.RawSetString(emptyName, v.L.NewFunction(v.newTable(emptySize)))
 }
 
 // concat is a .. b .. c. Strings and numbers are joined; __concat is not
@@ -63,6 +65,21 @@ func (v *vm) newKey(L *glua.LState) int {
 	}
 	L.SetTop(1)
 	return 1
+}
+
+// What a small table takes, in bytes: gopher-lua makes room for 32 fields where a
+// table that was made empty gets its first one.
+const (
+	tableSize = 512
+	emptySize = 1536
+)
+
+// newTable is { }, whatever is in it.
+func (v *vm) newTable(size int) glua.LGFunction {
+	return func(*glua.LState) int {
+		v.chargeBytes(size)
+		return 1
+	}
 }
 
 // slotSize is what one place of a table's array takes, in bytes.

@@ -14,6 +14,8 @@ const (
 	concatName   = "(concat)"
 	setIndexName = "(set)"
 	keyName      = "(key)"
+	tableName    = "(table)"
+	emptyName    = "(empty)"
 )
 
 // maxOperands is how many values one concatenation takes; registers are few.
@@ -25,7 +27,7 @@ const smallIndex = 64
 
 // rewrite replaces the operations of the VM that take memory out of proportion
 // to their one instruction with calls of functions that bound and charge for
-// it: a .. b, t[k] = v, and { [k] = v }. Lines stay what they are.
+// it: a .. b, t[k] = v, { [k] = v }, and { } itself. Lines stay what they are.
 func rewrite(stmts []ast.Stmt) []ast.Stmt {
 	for i, stmt := range stmts {
 		stmts[i] = rewriteStmt(stmt)
@@ -93,6 +95,10 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 				field.Key = hidden(keyName, field.Key, field.Key)
 			}
 		}
+		if len(x.Fields) == 0 {
+			return hidden(emptyName, x, x)
+		}
+		return hidden(tableName, x, x)
 	case *ast.FuncCallExpr:
 		x.Func, x.Receiver = rewriteExpr(x.Func), rewriteExpr(x.Receiver)
 		rewriteExprs(x.Args)

@@ -180,7 +180,7 @@ func (in *instance) builtIns() map[*glua.LFunction]string {
 	library("msg:", methods(&glua.LTable{Metatable: in.messageType}), 1)
 	library("conn:", methods(&glua.LTable{Metatable: in.connType}), 1)
 	name(in.vm.ipairsNext, "ipairs")
-	for operator, meaning := range map[string]string{concatName: "..", setIndexName: "t[k] = v", keyName: "{ [k] = v }"} {
+	for operator, meaning := range map[string]string{concatName: "..", setIndexName: "t[k] = v", keyName: "{ [k] = v }", tableName: "{ ... }", emptyName: "{ }"} {
 		if fn, ok := in.vm.L.GetGlobal(operator).(*glua.LFunction); ok {
 			names[fn] = meaning
 		}

@@ -77,7 +77,8 @@ func (l *load) withMetrics(stages []core.OpenStage) []core.OpenStage {
 // expression is a compiled regular expression.
 type expression struct {
 	*regexp.Regexp
-	cost int // instructions for each byte of a text
+	steps int // of its program
+	cost  int // instructions for each byte of a text
 }
 
 // onlyWhileLoading raises an error when what is called belongs into main.lua or

@@ -108,6 +108,9 @@ func TestBuiltIns(t *testing.T) {
 	f(`local out = "" for k, v in pairs({"a", "b", x = "c"}) do out = out .. k .. v end return out`, "1a2bxc")
 	f(`local out = "" for i, v in ipairs({"a", "b", nil, "d"}) do out = out .. i .. v end return out`, "1a2b")
 	f(`return next({}), next({5})`, "nil 1 5")
+	// No addresses: a replay would come out another way each time.
+	f(`return tostring({}), tostring(print), tostring(function() end), string.format("%s", {})`, "table function function table")
+	f(`return tostring(setmetatable({}, {__tostring = function() return "mine" end}))`, "mine")
 	f(`return _VERSION`, "Lua 5.1")
 	f(`goto done do return 1 end ::done:: return 2`, "2")
 }

@@ -47,7 +47,7 @@ func writeTrace(out io.Writer, t *trace.Trace) error {
 	if where := targetsText(t); where != "" {
 		row("went to", "%s", where)
 	}
-	if t.Storage != "" || t.Priority > 0 || t.TTL > 0 {
+	if t.Verdict == trace.Accepted && (t.Storage != "" || t.Priority > 0 || t.TTL > 0) {
 		row("kept", "%s", keptText(t))
 	}
 	if t.Data != "" {
@@ -57,7 +57,7 @@ func writeTrace(out io.Writer, t *trace.Trace) error {
 	if l := t.Late; l != nil {
 		row("later", "%s", lateText(t, l))
 	}
-	if !t.Sampled {
+	if !t.Sampled && t.Verdict != trace.Malformed { // which comes to no stage that could be watched
 		row("note", "%s", "it was not sampled: only its end is known (--explain-rate 1 watches every message)")
 	}
 	return w.Flush()

@@ -75,6 +75,27 @@ func TestARepeatIsSaidToBeOne(t *testing.T) {
 	f(trace.Answer{Queued: 1, Delivered: 2, Repeats: 2}, "a repeat for 2 of these: they were not given it again, and for them this is what has become of the first")
 }
 
+func TestOnlyWhatWasAcceptedIsSaidToBeKept(t *testing.T) {
+	f := func(verdict trace.Outcome, sampled bool, want string) {
+		t.Helper()
+		var page strings.Builder
+		if err := writeTrace(&page, &trace.Trace{MessageID: "m", Client: "c", Storage: "disk", Priority: 3, Verdict: verdict, Sampled: sampled}); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for line := range strings.Lines(page.String()) {
+			names = append(names, strings.Fields(line)[0])
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%v: the rows are %s, want %s", verdict, got, want)
+		}
+	}
+	f(trace.Accepted, true, "message verdict kept told")
+	f(trace.Forbidden, true, "message verdict told")
+	f(trace.Forbidden, false, "message verdict told note")
+	f(trace.Malformed, false, "message verdict told")
+}
+
 func TestAStageIsOneLine(t *testing.T) {
 	f := func(s trace.Stage, timed bool, want string) {
 		t.Helper()

@@ -267,6 +267,58 @@ end, stage.prefix { routes = { ["c"] = "sender" } } }`)
 	}
 }
 
+func TestARestartDoesNotServeWhatTheShadowRunHasRefused(t *testing.T) {
+	data, dir := t.TempDir(), t.TempDir()
+	main := filepath.Join(dir, "main.lua")
+	const never = `pipeline { function(msg) error("not one") end }`
+	here := func(c *serveCmd) {
+		gated(c)
+		c.Data, c.Scripts = data, dir
+	}
+	f := func(what string, r *running, want int) {
+		t.Helper()
+		c, err := dialWS(r.Addr().String(), "c1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.conn.Close()
+		if through, err := exchange(c, 1); err != nil || through != want {
+			t.Errorf("%s: a message goes through save %d, %v; want %d", what, through, err, want)
+		}
+	}
+	save(t, main, stampScript(7))
+	r := runGateway(t, nil, here)
+	stop := talkers(t, r, 5, false)
+	r.waitFor("some messages", func(st gateway.Status) bool { return st.MessagesIn > 100 })
+	save(t, main, never)
+	r.waitFor("the shadow run to refuse", func(st gateway.Status) bool { return st.Scripts.Last.Result == "rejected" })
+	stop()
+	r.stop()
+
+	r = runGateway(t, nil, here)
+	if st := r.status(); !st.Scripts.LastGood || !strings.Contains(strings.Join(st.Scripts.Last.Problems, "\n"), "was refused (the shadow run fails on") {
+		t.Errorf("the status is %+v", st.Scripts)
+	}
+	if log := r.log.String(); !strings.Contains(log, "HOLDS WHAT THE SHADOW RUN HAS REFUSED") {
+		t.Errorf("the log does not say it loudly:\n%s", log)
+	}
+	f("after a restart", r, 7)
+	r.stop()
+
+	// What is saved meanwhile is another matter.
+	save(t, main, stampScript(8))
+	r = runGateway(t, nil, here)
+	f("after a save", r, 8)
+	r.stop()
+
+	// And who leaves shadow runs out means it.
+	save(t, main, never)
+	r = runGateway(t, nil, func(c *serveCmd) { here(c); c.Gate = "test" })
+	if st := r.status(); st.Scripts.LastGood {
+		t.Errorf("with --gate test the status is %+v", st.Scripts)
+	}
+}
+
 func TestACanaryIsForAShareOfTheClientsUntilItHasProvedItself(t *testing.T) {
 	r := runGateway(t, map[string]string{"main.lua": stampScript(1)}, func(c *serveCmd) {
 		gated(c)

@@ -19,7 +19,10 @@ func luaTest(in *traffic.Input, d *rehearse.Decision) string {
 	at := time.UnixMilli(in.Time).UTC()
 	fmt.Fprintf(&b, "-- recorded at %s\n", at.Format(time.RFC3339))
 	fmt.Fprintf(&b, "function test_%s(t)\n", testName(in))
-	fmt.Fprintf(&b, "  t:at(%s)\n", luaString(at.Format("2006-01-02 15:04:05")))
+	fmt.Fprintf(&b, "  t:at(%s)\n", luaString(at.Format("2006-01-02 15:04:05.999")))
+	if in.Claims != nil {
+		fmt.Fprintf(&b, "  t:connect(%s, { claims = %s })\n", luaString(in.From), luaValue(gjson.ParseBytes(in.Claims), "  "))
+	}
 	fmt.Fprintf(&b, "  local r = t:send{\n    from = %s,\n", luaString(in.From))
 	field := func(name string, raw []byte) {
 		if raw != nil {

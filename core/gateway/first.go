@@ -30,16 +30,23 @@ func (g *Gateway) firstGeneration() (*core.Generation, error) {
 	if was != nil && was.Bad == "" {
 		gate = GateLoad // it was live; that its tests are slow today is no reason to serve something older
 	}
-	if was != nil && was.Bad != "" {
+	what := "IS BROKEN"
+	good := sc.past.good(snap.Hash)
+	refused := sc.past.whyRefused(snap.Hash)
+	switch {
+	case was != nil && was.Bad != "":
+		what = "HOLDS WHAT WAS TAKEN BACK"
 		err = fmt.Errorf("the folder holds what was taken back (%s): mend it", was.Bad)
-	} else {
+	case refused != "" && good != nil && g.opt().Gate >= GateShadow:
+		what = "HOLDS WHAT THE SHADOW RUN HAS REFUSED"
+		err = fmt.Errorf("the folder holds what was refused (%s): mend it, or serve it all the same with stratix reload --gate test", refused)
+	default:
 		var gen *core.Generation
 		if gen, err = g.firstOf(p, snap, gate); err == nil {
 			g.wentLive(gen, snap, p, began)
 			return gen, nil
 		}
 	}
-	good := sc.past.good(snap.Hash)
 	if good == nil {
 		if sc.past.foreign != "" {
 			err = errors.Join(err, fmt.Errorf("the last good generation in %s is of another folder (%s) and is not served", g.opt().Data, sc.past.foreign))
@@ -50,10 +57,6 @@ func (g *Gateway) firstGeneration() (*core.Generation, error) {
 	gen, goodErr := g.firstOf(again, good.snapshot(), GateLoad)
 	if goodErr != nil {
 		return nil, errors.Join(err, fmt.Errorf("the last good generation fails too: %w", goodErr))
-	}
-	what := "IS BROKEN"
-	if was != nil && was.Bad != "" {
-		what = "HOLDS WHAT WAS TAKEN BACK"
 	}
 	g.log.Error("THE SCRIPTS FOLDER "+what+": serving the last good generation instead; mend the folder and save",
 		"scripts", g.dir, "saved", good.Saved)

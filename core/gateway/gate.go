@@ -116,6 +116,8 @@ func (p *passage) summary() string {
 }
 
 const (
+	stepShadow = "shadow"
+
 	// testTime bounds all tests of a snapshot.
 	testTime = 30 * time.Second
 	// shadowTime bounds a shadow run: what it has come to then is what counts.
@@ -135,7 +137,7 @@ func (g *Gateway) examine(p *passage, snap reload.Snapshot, gate Gate, live *cor
 		err = g.test(p, snap)
 	}
 	if err == nil && gate >= GateShadow && live != nil {
-		p.step("shadow")
+		p.step(stepShadow)
 		err = g.shadow(p, snap, shown)
 	}
 	if err != nil {

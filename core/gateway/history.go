@@ -35,6 +35,8 @@ type history struct {
 	mu   sync.Mutex // guards what follows
 	all  []*past
 	gone []string // files to be removed
+	// refused is what the shadow run has refused last; nil for none.
+	refused *refusal
 	// foreign says that the data folder holds those of another scripts folder.
 	foreign string
 }
@@ -47,6 +49,8 @@ func openHistory(data, dir string) (*history, error) {
 	}
 	h.folder = generationsDir(data)
 	all, err := readPasts(h.folder)
+	refused, refusedErr := readRefusal(h.refusalPath(), dir)
+	h.refused = refused
 	others := 0
 	for _, p := range all {
 		if p.Dir == dir {
@@ -58,7 +62,7 @@ func openHistory(data, dir string) (*history, error) {
 			h.gone = append(h.gone, h.path(p))
 		}
 	}
-	return h, err
+	return h, errors.Join(err, refusedErr)
 }
 
 func generationsDir(data string) string { return filepath.Join(data, "generations") }
@@ -123,7 +127,7 @@ func (h *history) named(name string) (*past, error) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, fmt.Errorf("there is no generation %q any more: GET /v1/generations lists those that are kept", name)
+		return nil, fmt.Errorf("there is no generation %q any more: stratix generations (GET /v1/generations) lists those that are kept", name)
 	case 1:
 		c := *found[0]
 		return &c, nil
@@ -142,6 +146,7 @@ func (h *history) wentLive(snap reload.Snapshot, number uint32) {
 	}
 	h.all = slices.DeleteFunc(h.all, func(o *past) bool { return o.Hash == snap.Hash })
 	h.all = slices.Insert(h.all, 0, p)
+	h.unrefuse(snap.Hash)
 	h.prune()
 }
 
@@ -186,13 +191,14 @@ func (h *history) keep() error {
 		}
 	}
 	for _, p := range unkept {
-		if err := h.write(p); err != nil {
+		if err := h.write(h.path(p), p); err != nil {
 			errs = append(errs, err)
 			h.mu.Lock()
 			p.unkept = true // the next call tries again
 			h.mu.Unlock()
 		}
 	}
+	errs = append(errs, h.keepRefusal())
 	return errors.Join(errs...)
 }
 
@@ -231,9 +237,9 @@ func (h *history) path(p *past) string {
 	return filepath.Join(h.folder, fmt.Sprintf("%x.json", p.Hash[:8]))
 }
 
-// write replaces the file of p, so that a crash leaves the old or the new one.
-func (h *history) write(p *past) error {
-	b, err := json.Marshal(p)
+// write replaces a file, so that a crash leaves the old or the new one.
+func (h *history) write(name string, v any) error {
+	b, err := json.Marshal(v)
 	if err == nil {
 		err = os.MkdirAll(h.folder, 0o750)
 	}
@@ -241,14 +247,14 @@ func (h *history) write(p *past) error {
 		return fmt.Errorf("keep a generation: %w", err)
 	}
 	// The data folder is this gateway's alone: what a crash has left is written over.
-	f, err := os.OpenFile(h.path(p)+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(name+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("keep a generation: %w", err)
 	}
 	defer os.Remove(f.Name()) // without effect after the rename
 	_, err = f.Write(b)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), h.path(p))
+		err = os.Rename(f.Name(), name)
 	}
 	if err != nil {
 		return fmt.Errorf("keep a generation: %w", err)

@@ -139,6 +139,7 @@ func (g *Gateway) apply(snap reload.Snapshot, trigger string, gate Gate) error {
 	if err != nil {
 		p.end("failed", "")
 		g.rejected(p, began, err)
+		g.remember(p, snap)
 		return err
 	}
 	if canary {

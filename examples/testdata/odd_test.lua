@@ -26,11 +26,14 @@ local function headers()
   return all
 end
 
--- Clients that a script lets in.
+-- Clients that a script lets in: some have a token with odd claims, some with good
+-- ones, and some have none.
 local function clients(t)
   local all = {}
-  for _, id in ipairs(senders) do
-    local client = t:connect(id, { groups = "room:1" })
+  for n, id in ipairs(senders) do
+    local odd = values[n]
+    local claims = n % 3 == 0 and { team = odd, roles = odd } or n % 3 == 1 and { team = "north", roles = { odd, "dispatcher" } } or nil
+    local client = t:connect(id, { groups = "room:1", claims = claims })
     if not client.refused then
       all[#all + 1] = client
     end

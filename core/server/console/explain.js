@@ -62,7 +62,7 @@ function way(t) {
       t.targetCount > 0 && ['Goes to', targetText(t), t.ownTargets ? ' – its own to' : ''],
       t.replies > 0 && ['Replies', count(t.replies)],
       t.groups > 0 && ['Groups changed', count(t.groups)],
-      t.storage && ['Kept', keptText(t)],
+      t.storage && t.verdict === 'accepted' && ['Kept', keptText(t)],
       t.data && ['Data', el('code', {}, t.data)],
       t.answer && ['Sender was told', answerText(t.answer), ` at ${clock(t.answer.time)}`],
       !t.answer && t.verdict !== 'accepted' && ['Sender was told', [`error ${t.code}`, t.reason].filter(Boolean).join(': ')],
