@@ -32,7 +32,11 @@ func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
 
 // reload answers with the status after it.
 func (s *Server) reload(ctx *fasthttp.RequestCtx) {
-	if err := s.opt().Reload(string(ctx.QueryArgs().Peek("gate"))); err != nil {
+	q, ok := known(ctx, "gate")
+	if !ok {
+		return
+	}
+	if err := s.opt().Reload(q["gate"]); err != nil {
 		problem(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
