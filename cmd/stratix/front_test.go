@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +108,9 @@ func TestARenewedCertificateDropsNobody(t *testing.T) {
 	ask(t, c, 200)
 }
 
+// nginxLimits are what the shipped nginx.conf says that belongs elsewhere.
+var nginxLimits = regexp.MustCompile(`(?m)^#   (worker_rlimit_nofile .*)\n#   (events .*)$`)
+
 func TestNginxInFront(t *testing.T) {
 	nginx, err := exec.LookPath("nginx")
 	if sbin := "/usr/sbin/nginx"; err != nil { // where Debian has it, and not everybody looks
@@ -141,13 +145,17 @@ func TestNginxInFront(t *testing.T) {
 		"GATEWAY.EXAMPLE.COM", "localhost",
 		"/run/stratix/clients.sock", socket,
 	).Replace(string(shipped))
+	limits := nginxLimits.FindSubmatch(shipped)
+	if limits == nil {
+		t.Fatal("nginx.conf does not say what a worker may have open")
+	}
 	user := ""
 	if os.Geteuid() == 0 {
 		user = "user root;\n" // the folders of tests are for their owner only
 	}
 	main := filepath.Join(dir, "nginx.conf")
-	save(t, main, user+fmt.Sprintf("daemon off;\npid %s/nginx.pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\nclient_body_temp_path %s/b;\nproxy_temp_path %s/p;\nfastcgi_temp_path %s/f;\nuwsgi_temp_path %s/u;\nscgi_temp_path %s/s;\n%s\n}\n",
-		dir, dir, dir, dir, dir, dir, site))
+	save(t, main, user+fmt.Sprintf("daemon off;\npid %s/nginx.pid;\nerror_log stderr;\n%s\n%s\nhttp {\naccess_log off;\nclient_body_temp_path %s/b;\nproxy_temp_path %s/p;\nfastcgi_temp_path %s/f;\nuwsgi_temp_path %s/u;\nscgi_temp_path %s/s;\n%s\n}\n",
+		dir, limits[1], limits[2], dir, dir, dir, dir, dir, site))
 	proxy := exec.Command(nginx, "-c", main, "-e", "stderr")
 	log := &journal{}
 	proxy.Stdout, proxy.Stderr = log, log
@@ -185,6 +193,14 @@ func TestNginxInFront(t *testing.T) {
 		if reply := ask(t, c, n); !strings.Contains(reply, `"ip":"127.0.0.1"`) {
 			t.Fatalf("the gateway knows the client as %s", reply)
 		}
+	}
+	// More than an nginx that was told nothing has room for.
+	for n := range 500 {
+		c, _, err := dialer.Dial(fmt.Sprintf("wss://%s/ws?clientId=many-%d", addr, n), nil)
+		if err != nil {
+			t.Fatalf("client %d: %v", n, err)
+		}
+		defer c.Close()
 	}
 	// What is not for clients is not reached through it.
 	for _, path := range []string{"/metrics", "/v1/status", "/console"} {

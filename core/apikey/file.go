@@ -136,6 +136,9 @@ func write(out *os.File, path string, f func(Set) (Set, error)) error {
 	if _, err := out.Write(s.append(nil)); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
+	if err := keepOwner(out, path); err != nil {
+		return fmt.Errorf("keys: %s keeps its owner: %w", path, err)
+	}
 	if err := out.Sync(); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}

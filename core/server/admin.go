@@ -32,7 +32,11 @@ func (s *Server) serveAdmin(ctx *fasthttp.RequestCtx) {
 
 // reload answers with the status after it.
 func (s *Server) reload(ctx *fasthttp.RequestCtx) {
-	if err := s.opt().Reload(string(ctx.QueryArgs().Peek("gate"))); err != nil {
+	q, ok := known(ctx, "gate")
+	if !ok {
+		return
+	}
+	if err := s.opt().Reload(q["gate"]); err != nil {
 		problem(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
@@ -79,7 +83,7 @@ func suspicious(ctx *fasthttp.RequestCtx) string {
 	}
 	for key, value := range h.All() {
 		switch name := strings.ToLower(string(key)); {
-		case name == "forwarded", name == "via", name == "x-real-ip", strings.HasPrefix(name, "x-forwarded-"):
+		case forwarded(name):
 			return "the request came through a proxy: it has the header " + string(key)
 		case name == "origin" && !strings.EqualFold(string(value), "http://"+host):
 			return "the request came from a page of another origin"
@@ -88,6 +92,12 @@ func suspicious(ctx *fasthttp.RequestCtx) string {
 		}
 	}
 	return ""
+}
+
+// forwarded reports whether a header with this name is that of a proxy.
+func forwarded(name string) bool {
+	name = strings.ToLower(name)
+	return name == "forwarded" || name == "via" || name == "x-real-ip" || strings.HasPrefix(name, "x-forwarded-")
 }
 
 // localHost reports whether the value of a Host header names this machine in a

@@ -125,6 +125,12 @@ func TestTheAPITakesNamesAsTheyAreMeant(t *testing.T) {
 	f("GET", "/v1/routes", 200, "routes")
 	f("GET", "/v1/generations/a%2Fb", 200, `generation "a/b"`)
 	f("POST", "/v1/rollback?to=7", 200, `rollback "7"`)
+	f("POST", "/v1/rollback", 200, `rollback ""`)
+	f("POST", "/v1/rollback?generation=7", 400, "") // and not to the last good one
+	f("POST", "/v1/rollback?to=7&to=8", 400, "")
+	f("POST", "/v1/reload?gates=load", 400, "")
+	f("GET", "/v1/messages/m1?from=a", 400, "")
+	f("POST", "/v1/profile?second=1", 400, "")
 	f("OPTIONS", "/v1/clients/a", 204, "")
 	f("PATCH", "/v1/clients/a", 405, "")
 }

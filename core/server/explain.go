@@ -31,7 +31,11 @@ func (s *Server) message(ctx *fasthttp.RequestCtx, who *caller) {
 		problem(ctx, fasthttp.StatusBadRequest, "write "+messages+"ID, with what is no letter, digit or -_.~ in it percent-encoded")
 		return
 	}
-	s.writeJSON(ctx, s.opt().Message(id, string(ctx.QueryArgs().Peek("client")), who.scopes.Has(apikey.Admin)))
+	q, ok := known(ctx, "client")
+	if !ok {
+		return
+	}
+	s.writeJSON(ctx, s.opt().Message(id, q["client"], who.scopes.Has(apikey.Admin)))
 }
 
 // errEnded ends a stream.

@@ -28,7 +28,11 @@ func (s *Server) generation(ctx *fasthttp.RequestCtx) {
 
 // rollBack answers with the status after it.
 func (s *Server) rollBack(ctx *fasthttp.RequestCtx) {
-	if err := s.opt().RollBack(string(ctx.QueryArgs().Peek("to"))); err != nil {
+	q, ok := known(ctx, "to")
+	if !ok {
+		return
+	}
+	if err := s.opt().RollBack(q["to"]); err != nil {
 		problem(ctx, fasthttp.StatusConflict, err.Error())
 		return
 	}

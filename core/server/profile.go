@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core/profile"
@@ -19,22 +18,18 @@ const (
 // profileScripts answers with where the instructions of the scripts went, for as
 // many seconds as were asked for.
 func (s *Server) profileScripts(ctx *fasthttp.RequestCtx) {
-	seconds, format := defaultProfile, profile.Table
-	args := ctx.QueryArgs()
-	if text := string(args.Peek("seconds")); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxProfile {
-			problem(ctx, fasthttp.StatusBadRequest, fmt.Sprintf("seconds must be a whole number from 1 to %d, not %q", maxProfile, text))
-			return
-		}
-		seconds = n
+	q, ok := known(ctx, "seconds", "format")
+	if !ok {
+		return
 	}
-	if name := string(args.Peek("format")); name != "" {
-		var err error
-		if format, err = profile.ParseFormat(name); err != nil {
-			problem(ctx, fasthttp.StatusBadRequest, err.Error())
-			return
-		}
+	format := profile.Table
+	seconds, err := q.number("seconds", defaultProfile, 1, maxProfile)
+	if name := q["format"]; name != "" && err == nil {
+		format, err = profile.ParseFormat(name)
+	}
+	if err != nil {
+		fail(ctx, err)
+		return
 	}
 	if !s.profiling.CompareAndSwap(false, true) {
 		problem(ctx, fasthttp.StatusConflict, fmt.Sprintf("another profile is being taken; try again, it takes at most %d seconds", maxProfile))

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,24 +130,42 @@ func clientID(query *fasthttp.Args) (id, wrong string) {
 // checkOrigin lets pages of the own host and of the listed origins in, and
 // everything that is no browser.
 func (s *Server) checkOrigin(ctx *fasthttp.RequestCtx) bool {
-	origins := ctx.Request.Header.PeekAll(fasthttp.HeaderOrigin)
-	for _, origin := range origins {
-		if !originAllowed(string(origin), string(ctx.Host()), s.opt().Origins) {
-			return false
+	host := string(ctx.Host())
+	for _, origin := range ctx.Request.Header.PeekAll(fasthttp.HeaderOrigin) {
+		if listed(string(origin), s.opt().Origins) || ownPage(string(origin), host) && !s.rebound(ctx, host) {
+			continue
 		}
+		return false
 	}
 	return true
 }
 
-// originAllowed reports whether origin belongs to host or is listed.
-func originAllowed(origin, host string, listed []string) bool {
-	for _, l := range listed {
-		if l == "*" || strings.EqualFold(l, origin) {
-			return true
-		}
-	}
+// listed reports whether origin is one of these.
+func listed(origin string, origins []string) bool {
+	return slices.ContainsFunc(origins, func(l string) bool { return l == "*" || strings.EqualFold(l, origin) })
+}
+
+// ownPage reports whether origin belongs to host.
+func ownPage(origin, host string) bool {
 	u, err := url.Parse(origin)
 	return err == nil && host != "" && strings.EqualFold(u.Host, host)
+}
+
+// rebound reports whether host may be a name that somebody else has pointed at this
+// machine, so that a page of theirs, in a browser on it, seems to be one of the
+// gateway's own. On a loopback address only the names of the machine itself are
+// beyond that, unless a proxy there says that it is one: a page cannot say so.
+func (s *Server) rebound(ctx *fasthttp.RequestCtx, host string) bool {
+	c := ctx.Conn().(*conn).raw // what a PROXY header says is of another machine
+	if !remote(c.LocalAddr()).IsLoopback() || localHost(host) || s.opt().Proxies.trust(remote(c.RemoteAddr())) {
+		return false
+	}
+	for key := range ctx.Request.Header.All() {
+		if forwarded(string(key)) {
+			return false
+		}
+	}
+	return true
 }
 
 // remote returns the peer's address; it is invalid for a unix socket.

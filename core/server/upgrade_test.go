@@ -150,11 +150,11 @@ func TestUpgradeHints(t *testing.T) {
 	}
 }
 
-func TestOriginAllowed(t *testing.T) {
-	f := func(origin, host string, listed []string, want bool) {
+func TestAnOriginIsTheGatewaysOwnOrListed(t *testing.T) {
+	f := func(origin, host string, origins []string, want bool) {
 		t.Helper()
-		if got := originAllowed(origin, host, listed); got != want {
-			t.Errorf("originAllowed(%q, %q, %q) = %v", origin, host, listed, got)
+		if got := ownPage(origin, host) || listed(origin, origins); got != want {
+			t.Errorf("%q at %q with %q: %v", origin, host, origins, got)
 		}
 	}
 	f("https://a.example", "a.example", nil, true)
@@ -178,11 +178,37 @@ func TestOriginAllowed(t *testing.T) {
 
 func TestOriginsOverTheWire(t *testing.T) {
 	g := start(t, nil)
-	g.connect(t, "?clientId=a", "Origin: https://gateway.test")
-	two := strings.Replace(handshake("?clientId=a", "Origin: https://gateway.test"), "\r\n\r\n", "\r\nOrigin: https://evil.example\r\n\r\n", 1)
+	g.connect(t, "?clientId=a", "Origin: https://gateway.test", "X-Forwarded-For: 192.0.2.1")
+	two := strings.Replace(handshake("?clientId=a", "Origin: https://gateway.test", "X-Forwarded-For: 192.0.2.1"), "\r\n\r\n", "\r\nOrigin: https://evil.example\r\n\r\n", 1)
 	if r, _ := ask(t, g.publicAddr, two); r.StatusCode != 403 {
 		t.Errorf("a second origin went unseen: %s", r.Status)
 	}
+}
+
+// Whoever owns a name can point it at 127.0.0.1 once a browser has their page.
+func TestAPageWhoseNameWasPointedAtThisMachineIsForeign(t *testing.T) {
+	f := func(change func(*Options), status int, lines ...string) {
+		t.Helper()
+		g := start(t, change)
+		if r, _ := ask(t, g.publicAddr, handshake("?clientId=a", lines...)); r.StatusCode != status {
+			t.Errorf("%q: %s, want %d", lines, r.Status, status)
+		}
+	}
+	trusted, err := ParseProxies([]string{"127.0.0.0/8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxies := func(o *Options) { o.Proxies = trusted }
+	f(nil, 403, "Origin: http://gateway.test")
+	f(nil, 101)
+	for _, host := range []string{"localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"} {
+		f(nil, 101, "Host: "+host, "Origin: http://"+host)
+	}
+	f(nil, 403, "Host: localhost.evil.example", "Origin: http://localhost.evil.example")
+	f(nil, 101, "Origin: https://gateway.test", "X-Forwarded-For: 192.0.2.1")
+	f(nil, 101, "Origin: https://gateway.test", "Via: 1.1 proxy")
+	f(proxies, 101, "Origin: https://gateway.test")
+	f(func(o *Options) { o.Origins = []string{"http://gateway.test"} }, 101, "Origin: http://gateway.test")
 }
 
 func TestMaxConnections(t *testing.T) {
