@@ -152,6 +152,44 @@ func TestALetterThatWasMovedWhileItIsReadIsReadThere(t *testing.T) {
 	}
 }
 
+func TestWithoutDescriptorsMessagesWaitOnTheDisk(t *testing.T) {
+	st := newStore(t, "epoll")
+	st.segment = 64 << 10
+	st.opt.Ring.Bytes.Store(1) // all letters are on the disk alone
+	r := atHands(t, st)
+	a := r.attach("a", false)
+	r.turn()
+	const n = 40
+	for i := range n { // in two segments, of which none is open to be read
+		r.in("a", msg(fmt.Sprint("m", i), "b", strings.Repeat("y", 5000)))
+		r.settleLog()
+		all(a)
+	}
+	st.files.NoOpens(true)
+	b := r.attach("b", true)
+	r.turn()
+	r.in("b", `{"type":3}`)
+	text := ""
+	until(t, "nothing can be read", func() bool {
+		r.settleLog()
+		text += joined(all(b))
+		return len(r.s.unread) > 0 || strings.Contains(text, "damaged")
+	})
+	if r.s.feedHungry(); strings.Contains(text, "damaged") || r.s.bounds.used != n {
+		t.Fatalf("%d messages are intact in the log, %d wait, and b is told %.300s", n, r.s.bounds.used, text)
+	}
+	st.files.NoOpens(false)
+	until(t, "b has all", func() bool {
+		r.s.readAgain()
+		r.settleLog()
+		text += joined(all(b))
+		return strings.Contains(text, fmt.Sprintf(`"m%d"`, n-1)) || strings.Contains(text, "damaged")
+	})
+	if got := strings.Count(text, `{"type":0,`); got != n || strings.Contains(text, "damaged") {
+		t.Errorf("b got %d of %d messages: %.300s", got, n, text)
+	}
+}
+
 func TestAForgottenMailboxStaysForgottenThoughTheDiskWasFull(t *testing.T) {
 	st := newStore(t, "epoll")
 	r := atHands(t, st)

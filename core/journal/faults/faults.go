@@ -35,6 +35,7 @@ type FS struct {
 	failSyncs int      // this many fail; -1 for all
 	short     int      // this many writes stop half way
 	full      bool     // nothing more is written
+	noOpens   bool     // there are no descriptors
 	room      int64    // bytes that may still be written
 	until     int      // operations that change something until the crash; -1 for never
 	steps     int      // of these so far
@@ -81,6 +82,14 @@ func (f *FS) Full(on bool) {
 	f.full = on
 }
 
+// NoOpens switches on that no file can be opened that is there: the process has
+// no descriptors left.
+func (f *FS) NoOpens(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.noOpens = on
+}
+
 // Room makes the disk full when n more bytes are written; negative: never. The
 // write that does not fit is done in part.
 func (f *FS) Room(n int64) {
@@ -122,7 +131,8 @@ func (f *FS) CrashAfter(n int) (steps int) {
 func (f *FS) Restart() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.crashed, f.full, f.failSyncs, f.short, f.room, f.until = false, false, 0, 0, math.MaxInt64, -1
+	f.crashed, f.full, f.noOpens = false, false, false
+	f.failSyncs, f.short, f.room, f.until = 0, 0, math.MaxInt64, -1
 }
 
 // AfterFailedSync lists what was done to files whose sync had failed, other than
@@ -194,6 +204,9 @@ func (f *FS) Open(name string) (journal.File, error) {
 	defer f.mu.Unlock()
 	if f.crashed {
 		return nil, ErrCrashed
+	}
+	if f.noOpens {
+		return nil, fmt.Errorf("open %s: %w", name, syscall.EMFILE)
 	}
 	n := f.nodes[name]
 	if n == nil {
