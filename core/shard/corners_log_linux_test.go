@@ -159,8 +159,8 @@ func TestWithoutDescriptorsMessagesWaitOnTheDisk(t *testing.T) {
 	r := atHands(t, st)
 	a := r.attach("a", false)
 	r.turn()
-	const n = 40
-	for i := range n { // in two segments, of which none is open to be read
+	const n = 12
+	for i := range n { // no file is open to be read
 		r.in("a", msg(fmt.Sprint("m", i), "b", strings.Repeat("y", 5000)))
 		r.settleLog()
 		all(a)
