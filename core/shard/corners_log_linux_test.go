@@ -236,3 +236,41 @@ func TestAForgottenMailboxStaysForgottenThoughTheDiskWasFull(t *testing.T) {
 		t.Errorf("m2 was acknowledged as disk; b gets %s; %d messages wait", text, r.s.bounds.used)
 	}
 }
+
+func TestANewEpochIsLinkedToTheOldOneThoughTheDiskWasFull(t *testing.T) {
+	st := newStore(t, "epoll")
+	r := atHands(t, st)
+	a := r.attach("a", false)
+	r.attach("b", true)
+	r.turn()
+	r.in("b", `{"type":3}`)
+	r.in("a", msg("m1", "b", "old"))
+	r.settleLog()
+	// the disk is full for long, and b gets another epoch
+	st.files.Full(true)
+	r.in("a", msg("x", "x", "refused"))
+	r.settleLog()
+	r.s.renew(r.s.boxes["b"])
+	for i := range 40 { // what nobody waits for gets too much: sessions come and go
+		r.s.logRecord(func(b []byte) []byte {
+			return record.AppendSession(b, &record.State{Name: "h2", Epoch: uint64(i) + 5, Groups: []string{strings.Repeat("g", 60_000)}})
+		})
+	}
+	r.settleLog()
+	r.in("a", msg("y", "x", "refused"))
+	r.settleLog()
+	st.files.Full(false)
+	r.settleLog()
+	r.in("a", msg("m2", "b", "new"))
+	r.settleLog()
+	all(a)
+	r.crash()
+	r = atHands(t, st)
+	b := r.attach("b", true)
+	r.turn()
+	r.in("b", `{"type":3}`)
+	r.settleLog()
+	if text := joined(all(b)); !strings.Contains(text, `"m1"`) || !strings.Contains(text, `"m2"`) {
+		t.Errorf("m1 and m2 were acknowledged as disk; b gets %s; %d messages wait", text, r.s.bounds.used)
+	}
+}
