@@ -121,8 +121,8 @@ func (s *Shard) submit() {
 	switch {
 	case s.flying != nil:
 		return
-	case s.relief.full && len(f.waits) == 0:
-		return // it would be refused
+	case s.relief.full && len(f.waits) == 0 && len(f.lazy) <= commitBytes:
+		return // it would be refused, which is right for what gets too much
 	case len(f.waits) > 0 || len(f.moves) > 0 || f.soon:
 	case len(f.lazy) == 0 && len(s.settled) == 0:
 		return

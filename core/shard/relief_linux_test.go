@@ -4,6 +4,7 @@ package shard
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -131,6 +132,33 @@ func TestAnEpochThatBeganOnAFullDiskTakesNothingAlong(t *testing.T) {
 	})
 	if got := r.again().gets("late"); !slices.Equal(got, want) {
 		t.Errorf("after a crash it gets %d of %d: %q", len(got), len(want), got)
+	}
+}
+
+func TestWhatNobodyWaitsForIsBoundedWhileTheDiskIsFull(t *testing.T) {
+	r := onSmallDisk(t, 0)
+	c := r.attach("r", true)
+	go func() { _, _ = io.Copy(io.Discard, c.conn) }()
+	r.turn()
+	r.in("r", `{"type":3}`)
+	r.settleLog()
+	r.fill("b")
+	until(t, "the shard knows that the disk is full", func() bool {
+		r.s.sweepOn()
+		r.turn()
+		return r.s.relief.full
+	})
+	group := strings.Repeat("g", 120)
+	most := 0
+	for n := range 5 * commitBytes / len(group) {
+		r.in("r", fmt.Sprintf(`{"type":%d,"groups":[%q]}`, 8+n%2, group))
+		if n%100 == 0 {
+			r.turn()
+		}
+		most = max(most, len(r.s.filling.lazy))
+	}
+	if most > commitBytes+commitBytes/2 {
+		t.Errorf("%d bytes wait for room on the disk, and nobody for them", most)
 	}
 }
 
