@@ -6,6 +6,7 @@
 #
 #   bash scripts/torture.sh --for 10m --rate 3000
 #   bash scripts/torture.sh --overflow conflate
+#   bash scripts/torture.sh --faults kill --overflow none --for 45s --rate 10000    # some 50 kills
 #   SEED=17 bash scripts/torture.sh --faults kill,cut,lose --overflow none
 #
 # The seed is printed first and last; the overflow policy follows from it unless

@@ -42,6 +42,77 @@ func TestWithoutSyncACrashForgets(t *testing.T) {
 	r.holds()
 }
 
+// TestWhatAKilledProcessHadWrittenLastsWhenItIsReplayed has a kill, which keeps
+// what was written, and then a power failure, which keeps what is synced.
+func TestWhatAKilledProcessHadWrittenLastsWhenItIsReplayed(t *testing.T) {
+	r := newRig(t)
+	r.set.Sync = core.SyncOS
+	r.lose()
+	r.start()
+	r.mustCommit("written, and not synced")
+	name := r.files()[0]
+	killed := r.content(name)
+	r.fs.Crash()
+	r.stop()
+	r.fs.Restart()
+	r.write(name, killed)
+	r.set.Sync = core.SyncCommit
+	r.start()
+	r.holds("written, and not synced")
+	r.mustCommit("the next life")
+	r.crash()
+	r.undamaged()
+	r.holds("written, and not synced", "the next life")
+}
+
+// content is what the file shows, synced or not.
+func (r *rig) content(name string) []byte {
+	r.Helper()
+	f, err := r.fs.Open(name)
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer f.Close()
+	size, err := f.Size()
+	b := make([]byte, size)
+	if err == nil {
+		_, err = f.ReadAt(b, 0)
+	}
+	if err != nil {
+		r.Fatal(err)
+	}
+	return b
+}
+
+// write writes b to the beginning of the file, and does not sync it.
+func (r *rig) write(name string, b []byte) {
+	r.Helper()
+	f, err := r.fs.Open(name)
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(b, 0); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func TestAStartThatCannotSyncWhatItHasReadFails(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.mustCommit("a")
+	r.stop()
+	r.fs.FailSyncs(1)
+	j, err := journal.Open(journal.Options{Dir: r.dir, FS: r.fs, Settings: r.set, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.j = j
+	if _, err := j.Replay(func(journal.Position, int64, []byte) error { return nil }, nil); err == nil || !strings.Contains(err.Error(), "sync segment") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAFileIsNotSyncedAgainAfterItFailed(t *testing.T) {
 	f := func(failures int) {
 		t.Helper()

@@ -15,14 +15,18 @@ const firstRead = 1 << 10
 
 // ReadRecord reads the record at a Position of a Batch or of Replay, and checks
 // it. The payload lies in buf if that is large enough. The error wraps
-// fs.ErrNotExist if the segment has been deleted. It may wait for the disk.
+// fs.ErrNotExist if the segment has been deleted, and ErrNotNow if it cannot be
+// opened, which says nothing of the record. It may wait for the disk.
 func (j *Journal) ReadRecord(at Position, buf []byte) (payload []byte, err error) {
 	at, salt, ok := j.locate(at)
 	if !ok {
 		return nil, fmt.Errorf("journal: read segment %08d: %w", at.Segment, fs.ErrNotExist)
 	}
 	file, err := j.files.acquire(at.Segment)
-	if err == nil {
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("%w: %w", ErrNotNow, err)
+	case err == nil:
 		payload, err = readRecord(file.File, at.Offset, salt, buf)
 		j.files.release(file)
 	}
@@ -47,6 +51,10 @@ func (j *Journal) locate(at Position) (now Position, salt uint32, ok bool) {
 		at = Position{s.moved.Segment, s.moved.Offset + at.Offset - s.movedFrom}
 	}
 }
+
+// ErrNotNow is why a record is not read that may be intact: there is no descriptor
+// for its file, for example.
+var ErrNotNow = errors.New("cannot be opened for now")
 
 var errNoRecord = errors.New("there is no intact record")
 

@@ -15,7 +15,8 @@ const progressEvery = 200 * time.Millisecond
 //
 // The end of a write that a crash cut short is cut off. What else cannot be read
 // is copied to <Dir>/quarantine and stepped over. The report names both. An
-// error is one of f, or of opening a segment.
+// error is one of f, or of opening a segment, or of syncing the last one: what f
+// was given is synced when Replay returns, also if a kill came before that.
 func (j *Journal) Replay(f func(at Position, batchMillis int64, record []byte) error, progress func(done, total int64)) (Report, error) {
 	r := reading{
 		dir: j.dir, fs: j.fs, from: j.c.chain.needed, progress: progress,
@@ -36,7 +37,9 @@ func (j *Journal) Replay(f func(at Position, batchMillis int64, record []byte) e
 	}
 	j.c.commits = r.commits
 	if last := j.c.chain.last; last != nil {
-		j.cut(last)
+		if err := j.secure(last); err != nil {
+			return r.report, fmt.Errorf("journal: %w", err)
+		}
 		j.c.prev, j.c.prevEnd = last.number, uint32(last.end)
 	}
 	for _, s := range j.c.chain.segments {
@@ -71,20 +74,25 @@ func (j *Journal) found(d *Damage, torn bool) {
 	j.log.Error("the log is damaged", append(attrs, "quarantine", d.Quarantine)...)
 }
 
-// cut gives back what is in the file of the last segment behind its end: room
-// that was reserved, and an unfinished write.
-func (j *Journal) cut(s *segment) {
-	if s.size <= s.end {
-		return
-	}
+// secure gives back what is in the file of the last segment behind its end, room
+// that was reserved and an unfinished write, and syncs the rest: a process that
+// was killed may have written it without, and all others were synced when the
+// next one was made.
+func (j *Journal) secure(s *segment) error {
 	f, err := j.fs.Open(s.path)
-	if err == nil {
-		err = f.Truncate(s.end)
-		_ = f.Close()
+	if err != nil {
+		return fmt.Errorf("open segment %08d: %w", s.number, err)
 	}
-	if err != nil { // the next header says where it ends
-		j.log.Info("a segment of the log stays longer than it has to be", "file", s.path, "error", err)
+	defer f.Close()
+	if s.size > s.end {
+		if err := f.Truncate(s.end); err != nil { // the next header says where it ends
+			j.log.Info("a segment of the log stays longer than it has to be", "file", s.path, "error", err)
+		}
 	}
+	if err := f.Datasync(); err != nil {
+		return fmt.Errorf("sync segment %08d: %w", s.number, err)
+	}
+	return nil
 }
 
 // Scan calls f for each record and each damage in dir, from the oldest segment

@@ -10,10 +10,11 @@ import (
 // commit is what a shard gives to the log at once, and what waits for that to be
 // safe. A shard fills one while the log writes the one before.
 type commit struct {
-	journal.Batch          // Buf is what is given: lazy, then main
-	lazy          []byte   // records that nobody waits for; they are about older messages than main
-	main          []byte   // records of messages
-	ends          []uint64 // epochs that lazy ends
+	journal.Batch            // Buf is what is given: lazy, then main
+	lazy          []byte     // records that nobody waits for; they are about older messages than main
+	main          []byte     // records of messages
+	ends          []uint64   // epochs that lazy ends
+	links         []*mailbox // of which lazy says that another epoch goes on with the one before
 	waits         []wait
 	fresh         []fresh
 	yields        []yield
@@ -120,8 +121,8 @@ func (s *Shard) submit() {
 	switch {
 	case s.flying != nil:
 		return
-	case s.relief.full && len(f.waits) == 0:
-		return // it would be refused
+	case s.relief.full && len(f.waits) == 0 && len(f.lazy) <= commitBytes:
+		return // it would be refused, which is right for what gets too much
 	case len(f.waits) > 0 || len(f.moves) > 0 || f.soon:
 	case len(f.lazy) == 0 && len(s.settled) == 0:
 		return
@@ -153,11 +154,12 @@ func (s *Shard) committed(f *commit) {
 	clear(f.yields)
 	clear(f.moves)
 	clear(f.acked)
+	clear(f.links)
 	if size := cap(f.Buf); size > keepCommit && len(f.Buf) < size/4 || size > 2*commitBytes {
-		f.Buf, f.main, f.lazy, f.waits, f.fresh, f.yields, f.ends, f.acked = nil, nil, nil, nil, nil, nil, nil, nil // the wave is over
+		f.Buf, f.main, f.lazy, f.waits, f.fresh, f.yields, f.ends, f.acked, f.links = nil, nil, nil, nil, nil, nil, nil, nil, nil // the wave is over
 	}
 	f.lazy, f.main, f.waits, f.fresh, f.moves = f.lazy[:0], f.main[:0], f.waits[:0], f.fresh[:0], f.moves[:0]
-	f.yields, f.ends, f.acked = f.yields[:0], f.ends[:0], f.acked[:0]
+	f.yields, f.ends, f.acked, f.links = f.yields[:0], f.ends[:0], f.acked[:0], f.links[:0]
 	f.Err, f.soon = nil, false
 	s.flying, s.spare = nil, f
 	s.lastCommit = s.wheel.now

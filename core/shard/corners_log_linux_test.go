@@ -152,6 +152,44 @@ func TestALetterThatWasMovedWhileItIsReadIsReadThere(t *testing.T) {
 	}
 }
 
+func TestWithoutDescriptorsMessagesWaitOnTheDisk(t *testing.T) {
+	st := newStore(t, "epoll")
+	st.segment = 64 << 10
+	st.opt.Ring.Bytes.Store(1) // all letters are on the disk alone
+	r := atHands(t, st)
+	a := r.attach("a", false)
+	r.turn()
+	const n = 12
+	for i := range n { // no file is open to be read
+		r.in("a", msg(fmt.Sprint("m", i), "b", strings.Repeat("y", 5000)))
+		r.settleLog()
+		all(a)
+	}
+	st.files.NoOpens(true)
+	b := r.attach("b", true)
+	r.turn()
+	r.in("b", `{"type":3}`)
+	text := ""
+	until(t, "nothing can be read", func() bool {
+		r.settleLog()
+		text += joined(all(b))
+		return len(r.s.unread) > 0 || strings.Contains(text, "damaged")
+	})
+	if r.s.feedHungry(); strings.Contains(text, "damaged") || r.s.bounds.used != n {
+		t.Fatalf("%d messages are intact in the log, %d wait, and b is told %.300s", n, r.s.bounds.used, text)
+	}
+	st.files.NoOpens(false)
+	until(t, "b has all", func() bool {
+		r.s.readAgain()
+		r.settleLog()
+		text += joined(all(b))
+		return strings.Contains(text, fmt.Sprintf(`"m%d"`, n-1)) || strings.Contains(text, "damaged")
+	})
+	if got := strings.Count(text, `{"type":0,`); got != n || strings.Contains(text, "damaged") {
+		t.Errorf("b got %d of %d messages: %.300s", got, n, text)
+	}
+}
+
 func TestAForgottenMailboxStaysForgottenThoughTheDiskWasFull(t *testing.T) {
 	st := newStore(t, "epoll")
 	r := atHands(t, st)
@@ -196,5 +234,43 @@ func TestAForgottenMailboxStaysForgottenThoughTheDiskWasFull(t *testing.T) {
 	r.settleLog()
 	if text := joined(all(b)); !strings.Contains(text, `"m2"`) {
 		t.Errorf("m2 was acknowledged as disk; b gets %s; %d messages wait", text, r.s.bounds.used)
+	}
+}
+
+func TestANewEpochIsLinkedToTheOldOneThoughTheDiskWasFull(t *testing.T) {
+	st := newStore(t, "epoll")
+	r := atHands(t, st)
+	a := r.attach("a", false)
+	r.attach("b", true)
+	r.turn()
+	r.in("b", `{"type":3}`)
+	r.in("a", msg("m1", "b", "old"))
+	r.settleLog()
+	// the disk is full for long, and b gets another epoch
+	st.files.Full(true)
+	r.in("a", msg("x", "x", "refused"))
+	r.settleLog()
+	r.s.renew(r.s.boxes["b"])
+	for i := range 40 { // what nobody waits for gets too much: sessions come and go
+		r.s.logRecord(func(b []byte) []byte {
+			return record.AppendSession(b, &record.State{Name: "h2", Epoch: uint64(i) + 5, Groups: []string{strings.Repeat("g", 60_000)}})
+		})
+	}
+	r.settleLog()
+	r.in("a", msg("y", "x", "refused"))
+	r.settleLog()
+	st.files.Full(false)
+	r.settleLog()
+	r.in("a", msg("m2", "b", "new"))
+	r.settleLog()
+	all(a)
+	r.crash()
+	r = atHands(t, st)
+	b := r.attach("b", true)
+	r.turn()
+	r.in("b", `{"type":3}`)
+	r.settleLog()
+	if text := joined(all(b)); !strings.Contains(text, `"m1"`) || !strings.Contains(text, `"m2"`) {
+		t.Errorf("m1 and m2 were acknowledged as disk; b gets %s; %d messages wait", text, r.s.bounds.used)
 	}
 }

@@ -195,6 +195,7 @@ func (s *Shard) advance(now time.Time) {
 			s.fire(c)
 		}
 		s.sweepOn()
+		s.readAgain()
 		s.thinBlanks()
 		s.thinPosts()
 		s.recorder.Tick()

@@ -170,8 +170,7 @@ func (s *Shard) unlink(b *mailbox, l *lane, before, i uint32, on bool) {
 }
 
 // remember adds a seq after upto that does not wait any more. Neighbours of one
-// cause become one span, so there are at most as many as messages wait, and one
-// for each change of the cause.
+// cause become one span.
 func (b *mailbox) remember(seq uint64, cause record.Cause) {
 	if seq <= b.upto {
 		return
@@ -229,6 +228,25 @@ func (b *mailbox) outcome(seq uint64) (cause record.Cause, done bool) {
 	return 0, seq <= b.upto
 }
 
+// maxSpans is how many spans there may be beside one for each message that waits:
+// a client that names its gaps settled makes them few at any time.
+const maxSpans = 1024
+
+// join makes one span of all neighbours, whatever their causes: the gravest, and of
+// what was settled a gap, which is as true of what comes no second time.
+func (b *mailbox) join() {
+	n := 0
+	for _, span := range b.spans[1:] {
+		if last := &b.spans[n]; last.To+1 == span.From {
+			last.To, last.Cause = span.To, max(last.Cause, span.Cause)
+		} else {
+			n++
+			b.spans[n] = span
+		}
+	}
+	b.spans = b.spans[:n+1]
+}
+
 // advance moves upto over the spans behind it that need no naming: those that
 // are settled, and all of a client that is not told of gaps.
 func (b *mailbox) advance() {
@@ -239,6 +257,9 @@ func (b *mailbox) advance() {
 	}
 	if n > 0 {
 		b.spans = append(b.spans[:0], b.spans[n:]...)
+	}
+	if len(b.spans) > maxSpans+int(b.count) {
+		b.join()
 	}
 	if len(b.spans) == 0 {
 		b.spans = nil

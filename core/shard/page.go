@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/stratix-gateway/stratix/core/journal"
@@ -79,6 +80,12 @@ func (s *Shard) pagedIn(p *paging) {
 		if at := s.block(s.entries.At(m.entry).block).at(); m.err != nil && at != m.at {
 			return // it was moved meanwhile, and is asked for anew
 		}
+		if errors.Is(m.err, journal.ErrNotNow) {
+			s.complain("messages cannot be read back from the log for now: they wait, and it is tried again", "client", b.name, "at", m.at, "error", m.err)
+			b.paging = true // until then nobody asks
+			s.unread = append(s.unread, b)
+			return
+		}
 		s.count.PagedIn++
 		if !s.lettered(m) {
 			s.complain("a message cannot be read back from the log: its recipient is told of a gap", "client", b.name, "at", m.at, "error", m.err)
@@ -89,6 +96,17 @@ func (s *Shard) pagedIn(p *paging) {
 		s.pagedBody = wire.AppendEnvelope(s.pagedBody[:0], t.From, t.ID, t.Data, t.Headers, t.Time)
 		s.sendEntry(b, l, s.pagedBody)
 	}
+}
+
+// readAgain lets those be fed again for whom nothing could be read, at the next
+// tick: what is in the way is not the log's.
+func (s *Shard) readAgain() {
+	for i, b := range s.unread {
+		s.unread[i] = nil
+		b.paging = false
+		s.hunger(b)
+	}
+	s.unread = s.unread[:0]
 }
 
 func (s *Shard) stillThere(b *mailbox, m *pagedEntry) *entry {
@@ -148,7 +166,10 @@ func (p *pager) run() {
 		for _, job := range jobs {
 			for i := range job.of {
 				m := &job.of[i]
-				m.record, m.err = p.log.ReadRecord(m.at, nil)
+				if m.record, m.err = p.log.ReadRecord(m.at, nil); errors.Is(m.err, journal.ErrNotNow) {
+					job.of = job.of[:i+1]
+					break
+				}
 			}
 			job.shard.inbox.post(&parcel{kind: parcelPaged, paging: job})
 		}

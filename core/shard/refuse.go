@@ -37,19 +37,28 @@ func (s *Shard) refuseAll(f *commit) {
 	s.filling.yields = s.filling.yields[:0]
 	s.filling.main, s.filling.moves = s.filling.main[:0], s.filling.moves[:0]
 	// What nobody waited for is written again. Where that gets too much, the
-	// mailboxes' states are written in its place when the log works again.
-	ends := append(slices.Clone(f.ends), s.filling.ends...)
+	// mailboxes' states are written in its place when the log works again: at once
+	// those without which a recovery would take a mailbox for a new one.
+	ends, links := append(slices.Clone(f.ends), s.filling.ends...), append(slices.Clone(f.links), s.filling.links...)
 	if len(f.lazy)+len(s.filling.lazy) <= commitBytes {
 		s.filling.lazy = append(slices.Clone(f.lazy), s.filling.lazy...)
-		s.filling.ends = ends
+		s.filling.ends, s.filling.links = ends, links
 		return
 	}
-	s.filling.lazy, s.filling.ends = s.filling.lazy[:0], s.filling.ends[:0]
+	s.filling.lazy, s.filling.ends, s.filling.links = s.filling.lazy[:0], s.filling.ends[:0], s.filling.links[:0]
 	for _, epoch := range ends {
 		s.logEnd(epoch)
 	}
 	for _, b := range s.boxList {
 		b.stale, b.mixed, b.mixing = b.home != 0, false, 0
+	}
+	s.newStamp()
+	for _, b := range links {
+		if b.stamp != s.stamp && s.boxes[b.name] == b {
+			b.stamp = s.stamp
+			s.logState(b)
+			s.filling.links = append(s.filling.links, b)
+		}
 	}
 }
 

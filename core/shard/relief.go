@@ -29,9 +29,10 @@ const (
 	reliefFew = 64
 )
 
-// room is how many bytes may be in one relief.
+// reliefRoom is from how many bytes on a relief takes no more: a state and a copy as
+// large still find room in the reserve.
 func (s *Shard) reliefRoom() int {
-	return int(min(reliefBytes, s.opt.Journal.Reserve()/2))
+	return int(min(reliefBytes, s.opt.Journal.Reserve()/3))
 }
 
 // endReliefRound begins a round of sweep, in which the disk is full or is not.
@@ -87,13 +88,26 @@ func (s *Shard) relieve(b *mailbox) {
 		return
 	}
 	r.owing = true
-	if r.flying {
+	if r.flying || r.has(b) && !b.unsaid {
 		return
 	}
 	if len(r.main) >= s.reliefRoom() {
 		s.submitRelief()
 		return
 	}
+	s.relieveState(b)
+}
+
+// has reports whether the state of b is the last in the relief.
+func (r *relief) has(b *mailbox) bool {
+	return len(r.boxes) > 0 && r.boxes[len(r.boxes)-1] == b
+}
+
+// relieveState takes the state of b into the relief. It stands in front of the
+// copies of its messages: what the log would have to know of it before, such as
+// another epoch, may be among what waits for room.
+func (s *Shard) relieveState(b *mailbox) {
+	r := &s.relief
 	buf, at := journal.BeginRecord(r.main)
 	r.main = journal.EndRecord(record.AppendSession(buf, s.state(b)), at)
 	r.boxes = append(r.boxes, b)

@@ -4,6 +4,7 @@ package shard
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -53,9 +54,11 @@ func (r *atHand) recovers() {
 	}
 }
 
-// onSmallDisk makes a shard whose log has a disk smaller than a segment.
-func onSmallDisk(t *testing.T) *atHand {
+// onSmallDisk makes a shard whose log has a disk smaller than a segment, or than
+// some of so many bytes.
+func onSmallDisk(t *testing.T, segment int64) *atHand {
 	st := newStore(t, "epoll")
+	st.segment = segment
 	st.disk = faults.NewSmall(journal.OS(), 400<<10)
 	r := atHands(t, st)
 	r.attach("a", false)
@@ -64,7 +67,7 @@ func onSmallDisk(t *testing.T) *atHand {
 }
 
 func TestADiskThatIsFullToItsEndHasRoomWhenEverythingIsDelivered(t *testing.T) {
-	r := onSmallDisk(t)
+	r := onSmallDisk(t, 0)
 	r.attach("r", true)
 	r.turn()
 	r.in("r", `{"type":3}`)
@@ -93,7 +96,7 @@ func TestADiskThatIsFullToItsEndHasRoomWhenEverythingIsDelivered(t *testing.T) {
 }
 
 func TestADiskThatIsFullHasRoomThoughAFewWait(t *testing.T) {
-	r := onSmallDisk(t)
+	r := onSmallDisk(t, 0)
 	r.in("a", msg("first", "late", "one"))
 	r.settleLog()
 	r.fill("b")
@@ -104,8 +107,63 @@ func TestADiskThatIsFullHasRoomThoughAFewWait(t *testing.T) {
 	}
 }
 
+func TestAnEpochThatBeganOnAFullDiskTakesNothingAlong(t *testing.T) {
+	r := onSmallDisk(t, 64<<10)
+	r.in("a", msg("first", "late", "0"))
+	for n := range 30 { // more than a segment
+		r.in("a", msg(fmt.Sprint("b", n), "b", strings.Repeat("y", 3000)))
+		r.settleLog()
+	}
+	want := []string{"0"}
+	for n := range reliefFew + 10 { // too many for a relief
+		want = append(want, fmt.Sprint(n+1))
+		r.in("a", msg(fmt.Sprint("m", n), "late", want[n+1]))
+	}
+	r.settleLog()
+	r.fill("b")
+	r.gets("b")
+	b := r.s.boxes["late"]
+	r.s.renew(b)
+	from := r.s.block(r.s.entries.At(b.low.first).block).segment
+	until(t, "the first is copied into the reserve", func() bool {
+		r.s.sweepOn()
+		r.turn()
+		return r.s.block(r.s.entries.At(b.low.first).block).segment != from
+	})
+	if got := r.again().gets("late"); !slices.Equal(got, want) {
+		t.Errorf("after a crash it gets %d of %d: %q", len(got), len(want), got)
+	}
+}
+
+func TestWhatNobodyWaitsForIsBoundedWhileTheDiskIsFull(t *testing.T) {
+	r := onSmallDisk(t, 0)
+	c := r.attach("r", true)
+	go func() { _, _ = io.Copy(io.Discard, c.conn) }()
+	r.turn()
+	r.in("r", `{"type":3}`)
+	r.settleLog()
+	r.fill("b")
+	until(t, "the shard knows that the disk is full", func() bool {
+		r.s.sweepOn()
+		r.turn()
+		return r.s.relief.full
+	})
+	group := strings.Repeat("g", 120)
+	most := 0
+	for n := range 5 * commitBytes / len(group) {
+		r.in("r", fmt.Sprintf(`{"type":%d,"groups":[%q]}`, 8+n%2, group))
+		if n%100 == 0 {
+			r.turn()
+		}
+		most = max(most, len(r.s.filling.lazy))
+	}
+	if most > commitBytes+commitBytes/2 {
+		t.Errorf("%d bytes wait for room on the disk, and nobody for them", most)
+	}
+}
+
 func TestADiskThatIsFullAtTheStartHasRoomWhenEverythingIsDelivered(t *testing.T) {
-	r := onSmallDisk(t)
+	r := onSmallDisk(t, 0)
 	taken := r.fill("b")
 	r = r.again()
 	r.attach("a", false)
@@ -122,7 +180,7 @@ func TestADiskThatIsFullAtTheStartHasRoomWhenEverythingIsDelivered(t *testing.T)
 }
 
 func TestWhileManyWaitTheReserveIsNotTouched(t *testing.T) {
-	r := onSmallDisk(t)
+	r := onSmallDisk(t, 0)
 	r.fill("b")
 	head := r.st.log.Stats().Head
 	for range 50 {

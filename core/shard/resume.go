@@ -83,6 +83,7 @@ func (s *Shard) renew(b *mailbox) {
 	}
 	if b.home != 0 {
 		s.logState(b)
+		s.filling.links = append(s.filling.links, b)
 	}
 }
 

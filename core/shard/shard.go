@@ -153,6 +153,7 @@ type Shard struct {
 	receipts    []receipt
 	given       int // messages given to mailboxes
 	hungry      []*mailbox
+	unread      []*mailbox // whose letters are asked for again at the next tick
 	settled     []*mailbox // whose acknowledgements are not in the log yet
 	untold      []untold
 	passing     uint32       // the entry that is passed on ...

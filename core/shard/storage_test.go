@@ -70,6 +70,38 @@ func TestSpansHoldWhatWasRemembered(t *testing.T) {
 	}
 }
 
+func TestSpansThatNobodyAcknowledgesAreBounded(t *testing.T) {
+	b := &mailbox{reliable: true}
+	named := uint64(0)
+	for seq := uint64(1); seq <= 100_000; seq++ {
+		b.seq = seq
+		if b.count < 50 && seq%100 == 50 {
+			b.count++ // this one waits
+			continue
+		}
+		cause := record.Cause(seq % 3)
+		if b.remember(seq, cause); cause != 0 {
+			named++
+		}
+		b.advance()
+		if len(b.spans) > maxSpans+int(b.count) {
+			t.Fatalf("%d spans, of which %d messages that wait are between", len(b.spans), b.count)
+		}
+	}
+	for seq := uint64(1); seq <= b.seq; seq++ {
+		cause, done := b.outcome(seq)
+		if waits := seq < 5000 && seq%100 == 50; done == waits {
+			t.Fatalf("seq %d is done: %t, and waits: %t", seq, done, waits)
+		}
+		if done && cause == 0 && seq%3 != 0 {
+			t.Fatalf("seq %d is a gap that is not named any more", seq)
+		}
+	}
+	if b.upto != 0 || named == 0 {
+		t.Errorf("all up to %d is settled, though seq 1 is a gap", b.upto)
+	}
+}
+
 func TestFewOldMessagesDoNotHoldTheLog(t *testing.T) {
 	st := newStore(t, transports[0])
 	st.segment = 64 << 10

@@ -205,6 +205,9 @@ func (s *Shard) moveLetter(b *mailbox, i uint32, l *record.Letter) {
 	if f == nil {
 		return
 	}
+	if r := &s.relief; f == &r.commit && !r.has(b) {
+		s.relieveState(b)
+	}
 	buf, at := journal.BeginRecord(f.main)
 	buf = record.AppendMessage(buf, l.From, l.Content, 1)
 	buf = record.AppendRecipient(buf, b.name, b.epoch, b.whole(e))

@@ -35,6 +35,7 @@ type FS struct {
 	failSyncs int      // this many fail; -1 for all
 	short     int      // this many writes stop half way
 	full      bool     // nothing more is written
+	noOpens   bool     // there are no descriptors
 	room      int64    // bytes that may still be written
 	until     int      // operations that change something until the crash; -1 for never
 	steps     int      // of these so far
@@ -65,39 +66,6 @@ func (f *FS) Lose(on bool) error {
 	return errors.Join(errs...)
 }
 
-// FailSyncs makes the next n Datasyncs fail; all, if n is negative, and none, if
-// it is 0. What a file had not synced then is never written, though it can be
-// read until the crash.
-func (f *FS) FailSyncs(n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.failSyncs = n
-}
-
-// Full switches on that the disk is full.
-func (f *FS) Full(on bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.full = on
-}
-
-// Room makes the disk full when n more bytes are written; negative: never. The
-// write that does not fit is done in part.
-func (f *FS) Room(n int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.room = n; n < 0 {
-		f.room = math.MaxInt64
-	}
-}
-
-// ShortWrites makes the next n writes stop half way.
-func (f *FS) ShortWrites(n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.short = n
-}
-
 // Crash forgets all that is not synced. Everything fails until Restart, and the
 // files that are open now fail for ever. It is for tests within one process: a
 // process that dies forgets by itself.
@@ -122,7 +90,8 @@ func (f *FS) CrashAfter(n int) (steps int) {
 func (f *FS) Restart() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.crashed, f.full, f.failSyncs, f.short, f.room, f.until = false, false, 0, 0, math.MaxInt64, -1
+	f.crashed, f.full, f.noOpens = false, false, false
+	f.failSyncs, f.short, f.room, f.until = 0, 0, math.MaxInt64, -1
 }
 
 // AfterFailedSync lists what was done to files whose sync had failed, other than
@@ -194,6 +163,9 @@ func (f *FS) Open(name string) (journal.File, error) {
 	defer f.mu.Unlock()
 	if f.crashed {
 		return nil, ErrCrashed
+	}
+	if f.noOpens {
+		return nil, fmt.Errorf("open %s: %w", name, syscall.EMFILE)
 	}
 	n := f.nodes[name]
 	if n == nil {
