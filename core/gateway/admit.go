@@ -68,5 +68,5 @@ func (g *Gateway) identifies() bool {
 
 // client is a client on its way from the server to its shard.
 func client(c server.Client) shard.Client {
-	return shard.Client{ID: c.ID, Remote: c.Remote, Deflate: c.Deflate, Reliable: c.Reliable, FD: c.FD, Early: c.Early, Place: c.Place, Grant: c.Grant}
+	return shard.Client{ID: c.ID, Remote: c.Remote, Deflate: c.Deflate, Reliable: c.Reliable, FD: c.FD, Socket: c.Socket, Early: c.Early, Place: c.Place, Grant: c.Grant}
 }

@@ -145,6 +145,7 @@ type Client struct {
 	Reliable bool
 	FD       int         // a duplicated, non-blocking descriptor; -1 where Conn is used
 	Conn     net.Conn    // nil where FD is used
+	Socket   net.Conn    // the socket under Conn
 	Early    []byte      // bytes that came behind the handshake, to be read first; or nil
 	Place    *Place      // the connection's place in the counts
 	Grant    *core.Grant // what it was admitted with; nil for nothing

@@ -193,7 +193,7 @@ func (s *Server) handOver(ws *websocket.Conn, c *conn, client Client) {
 	client.Reliable = ws.Subprotocol() == Reliable
 	if s.opt().Transport == Goroutine || s.tls != nil {
 		defer client.Place.Leave()
-		client.Conn = c.Conn
+		client.Conn, client.Socket = c.Conn, c.raw
 		s.upgraded.Add(1)
 		s.opt().Pump(client)
 		return

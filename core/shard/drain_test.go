@@ -94,7 +94,7 @@ func TestALateClientIsNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := Client{ID: "late", FD: -1, Place: place{&left}, pump: p}
-	late.turnAway()
+	late.turnAway(CloseTryLater, shuttingDown)
 	<-p.attached
 	p.read()
 	for q := box.take(); q != nil; q = q.next {

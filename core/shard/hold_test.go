@@ -124,7 +124,12 @@ func TestAHeldMessageOfASenderThatLeftIsStillDelivered(t *testing.T) {
 		g := start(t, transport, options(), &hooks{}, h, toSender)
 		b := g.connect("b")
 		for _, leave := range []func(*client){
-			func(a *client) { g.connect("a").conn.Close() }, // replaced
+			func(*client) { // replaced
+				newer := g.connect("a")
+				newer.send(`{"type":4}`)
+				newer.want(`{"type":5}`)
+				newer.conn.Close()
+			},
 			func(a *client) { _ = a.conn.(interface{ SetLinger(int) error }).SetLinger(0); a.conn.Close() },
 		} {
 			a := g.connect("a")

@@ -1,7 +1,9 @@
 package shard
 
 import (
+	"net"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
@@ -38,25 +40,36 @@ type Place interface{ Leave() }
 type Client struct {
 	ID       string
 	Remote   netip.Addr
-	Deflate  bool   // permessage-deflate was negotiated
-	Reliable bool   // it acknowledges what it gets, and resumes
-	FD       int    // a non-blocking descriptor; -1 on a pump
-	Early    []byte // bytes that came behind the handshake
+	Deflate  bool     // permessage-deflate was negotiated
+	Reliable bool     // it acknowledges what it gets, and resumes
+	FD       int      // a non-blocking descriptor; -1 on a pump
+	Socket   net.Conn // under what a pump serves; nil if that is not known
+	Early    []byte   // bytes that came behind the handshake
 	Place    Place
 	Grant    *core.Grant // what it was admitted with; nil for nothing
 
 	pump *pump
 }
 
+// replaced is what the older of two connections is told.
+const replaced = "replaced by a newer connection with this clientId"
+
 // attach makes a session of a client, which takes the place of an older
-// connection with the same ClientID.
+// connection with the same ClientID. Handshakes may overtake each other: a peer
+// that has left already is the older one, whose client has connected anew.
 func (s *Shard) attach(cl *Client) {
 	if s.draining != nil {
-		cl.turnAway()
+		cl.turnAway(CloseTryLater, shuttingDown)
 		return
 	}
-	if old := s.dir.byID[cl.ID]; old != nil && old.state == open {
-		s.abandon(old, CloseReplaced, "replaced by a newer connection with this clientId", causeReplaced)
+	if other := s.dir.byID[cl.ID]; other != nil && other.state == open {
+		if cl.left() {
+			s.count.Opened++
+			s.count.closed(causeReplaced)
+			cl.turnAway(CloseReplaced, replaced)
+			return
+		}
+		s.abandon(other, CloseReplaced, replaced, causeReplaced)
 	}
 	c := s.sessions.take()
 	*c = session{
@@ -115,9 +128,26 @@ func (s *Shard) greet(c *session) {
 	s.postConnect(c)
 }
 
-// turnAway closes a client that arrived while the gateway shuts down.
-func (cl *Client) turnAway() {
-	bye := frame.AppendClose(nil, CloseTryLater, "the gateway is shutting down")
+// left reports whether the peer has ended its direction, or broken off. What it
+// sent before that may be unread.
+func (cl *Client) left() (left bool) {
+	if cl.pump == nil {
+		return hungUp(cl.FD)
+	}
+	if c, ok := cl.Socket.(syscall.Conn); ok {
+		if raw, err := c.SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) { left = hungUp(int(fd)) })
+		}
+	}
+	return left
+}
+
+// shuttingDown is what a client is told that arrives too late.
+const shuttingDown = "the gateway is shutting down"
+
+// turnAway closes a client that gets no session.
+func (cl *Client) turnAway(code int, reason string) {
+	bye := frame.AppendClose(nil, code, reason)
 	if cl.pump != nil {
 		cl.pump.slot = none // what it reads is nobody's
 		close(cl.pump.attached)

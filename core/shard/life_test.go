@@ -3,6 +3,7 @@ package shard
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -58,6 +59,44 @@ func TestANewerConnectionReplacesTheOlder(t *testing.T) {
 		newer.send(`{"type":0,"messageId":"2","to":{"group":"room"},"data":1}`)
 		newer.want(`{"type":2,"messageId":"2","code":"offline","error":"no recipient is connected"}`)
 		if n := g.counts(); n.Replaced != 1 || n.Opened != 2 || n.Closed != 1 {
+			t.Fatalf("counted %+v", n)
+		}
+	})
+}
+
+// A handshake that was slow can end after that of the connection which its client
+// made when it had given the slow one up.
+func TestAConnectionThatHasEndedReplacesNoOther(t *testing.T) {
+	if !HasPoller {
+		t.Skip("a pump is told when it reads")
+	}
+	onEachTransport(t, func(t *testing.T, transport string) {
+		var l leavings
+		g := start(t, transport, options(), &hooks{disconnect: l.hook}, toSender)
+		f := func(end func(*net.TCPConn) error) {
+			t.Helper()
+			newer := g.connect("a")
+			newer.send(`{"type":4}`)
+			newer.want(`{"type":5}`)
+			ours, theirs := pair(t)
+			if _, err := ours.Write(masked(`{"type":0,"messageId":"late","data":1}`)); err != nil {
+				t.Fatal(err)
+			}
+			if err := end(ours); err != nil {
+				t.Fatal(err)
+			}
+			g.serve(ours, theirs, Client{ID: "a", Socket: theirs})
+			g.places.waitFor(1)
+			newer.send(`{"type":0,"messageId":"1","data":1}`)
+			newer.want(echoed(1, "a", "1", "1"), acked("1", "delivered"))
+			newer.conn.Close()
+			g.places.waitFor(0)
+		}
+		f(func(c *net.TCPConn) error { return c.Close() })
+		f(func(c *net.TCPConn) error { return c.CloseWrite() })
+		f(func(c *net.TCPConn) error { return errors.Join(c.SetLinger(0), c.Close()) })
+		l.want(t, "a lost", "a lost", "a lost")
+		if n := g.counts(); n.Opened != 6 || n.Closed != 6 || n.Replaced != 3 || n.Lost != 3 {
 			t.Fatalf("counted %+v", n)
 		}
 	})

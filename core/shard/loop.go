@@ -246,7 +246,7 @@ func (s *Shard) close() {
 	for p := s.inbox.shut(); p != nil; p = p.next {
 		switch p.kind {
 		case parcelAttach:
-			p.client.turnAway()
+			p.client.turnAway(CloseTryLater, shuttingDown)
 		case parcelDrain:
 			p.drain.done()
 		}

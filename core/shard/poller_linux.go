@@ -132,6 +132,14 @@ func rawWrite(fd int, b []byte) (int, syscall.Errno) {
 // again reports whether the call would have blocked or was interrupted.
 func again(errno syscall.Errno) bool { return errno == unix.EAGAIN || errno == unix.EINTR }
 
+// hungUp reports whether the peer of a socket sends no more.
+func hungUp(fd int) bool {
+	const gone = unix.POLLRDHUP | unix.POLLHUP | unix.POLLERR
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	n, err := unix.Poll(fds[:], 0)
+	return err == nil && n > 0 && fds[0].Revents&gone != 0
+}
+
 func closeDescriptor(fd int) { _ = unix.Close(fd) }
 
 // shutWrite tells the peer that nothing more comes.

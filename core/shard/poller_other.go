@@ -59,5 +59,9 @@ func (p *poller) wake() {
 func rawRead(int, []byte) (int, syscall.Errno)  { return 0, syscall.ENOSYS }
 func rawWrite(int, []byte) (int, syscall.Errno) { return 0, syscall.ENOSYS }
 func again(syscall.Errno) bool                  { return false }
-func closeDescriptor(int)                       {}
-func shutWrite(int)                             {}
+
+// hungUp does not know here: who left is found out when the pump reads.
+func hungUp(int) bool { return false }
+
+func closeDescriptor(int) {}
+func shutWrite(int)       {}

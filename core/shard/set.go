@@ -77,7 +77,7 @@ func (set *Set) owner(id string) *Shard { return set.all[set.all[0].ownerOf(id)]
 // once.
 func (set *Set) Attach(cl Client) {
 	if !set.owner(cl.ID).inbox.post(&parcel{kind: parcelAttach, client: &cl}) {
-		cl.turnAway()
+		cl.turnAway(CloseTryLater, shuttingDown)
 	}
 }
 
@@ -92,7 +92,7 @@ func (set *Set) Pump(conn net.Conn, cl Client) {
 	}
 	cl.FD, cl.pump = -1, p
 	if !s.inbox.post(&parcel{kind: parcelAttach, client: &cl}) {
-		cl.turnAway()
+		cl.turnAway(CloseTryLater, shuttingDown)
 	}
 	<-p.attached
 	var writer sync.WaitGroup

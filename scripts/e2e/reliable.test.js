@@ -214,6 +214,7 @@ describe('a client of stratix.v1', () => {
     const c = await Client.resume(gateway, 'c');
     await seqs(c, 4, 6, 2, 5, 1, 3); // the shipped main.lua makes the last one a 9
     c.send({ type: 1, seq: 0, also: [[4, 4], [6, 6]] });
+    await c.nothingElse();
     await c.cut();
     const again = await Client.resume(gateway, 'c', { epoch: c.welcome.epoch, seq: 0 });
     await seqs(again, 2, 5, 1, 3);
