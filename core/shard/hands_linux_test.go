@@ -92,7 +92,7 @@ func (r *atHand) settleLog() {
 		r.turn()
 		f := r.s.filling
 		idle := r.s.flying == nil && len(f.waits)+len(f.moves)+len(r.s.hungry) == 0
-		if idle && (r.s.failing || r.s.relief.full || len(f.lazy)+len(r.s.settled) == 0) {
+		if idle && (r.s.failing || len(f.lazy)+len(r.s.settled) == 0 || r.s.relief.full && len(f.lazy) <= commitBytes) {
 			return
 		}
 		if time.Now().After(end) {

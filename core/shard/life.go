@@ -1,9 +1,6 @@
 package shard
 
 import (
-	"net"
-	"net/netip"
-	"syscall"
 	"time"
 
 	"github.com/stratix-gateway/stratix/core"
@@ -30,26 +27,6 @@ const (
 
 // closeWait is how long a peer may take to answer a close frame.
 const closeWait = 3 * time.Second
-
-// Place is a connection's place in the server's counts. Leave gives it back and
-// is called exactly once.
-type Place interface{ Leave() }
-
-// Client is an upgraded connection on its way to its shard, which owns
-// everything in it from then on.
-type Client struct {
-	ID       string
-	Remote   netip.Addr
-	Deflate  bool     // permessage-deflate was negotiated
-	Reliable bool     // it acknowledges what it gets, and resumes
-	FD       int      // a non-blocking descriptor; -1 on a pump
-	Socket   net.Conn // under what a pump serves; nil if that is not known
-	Early    []byte   // bytes that came behind the handshake
-	Place    Place
-	Grant    *core.Grant // what it was admitted with; nil for nothing
-
-	pump *pump
-}
 
 // replaced is what the older of two connections is told.
 const replaced = "replaced by a newer connection with this clientId"
@@ -126,38 +103,6 @@ func (s *Shard) greet(c *session) {
 		s.noteGroups(c)
 	}
 	s.postConnect(c)
-}
-
-// left reports whether the peer has ended its direction, or broken off. What it
-// sent before that may be unread.
-func (cl *Client) left() (left bool) {
-	if cl.pump == nil {
-		return hungUp(cl.FD)
-	}
-	if c, ok := cl.Socket.(syscall.Conn); ok {
-		if raw, err := c.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) { left = hungUp(int(fd)) })
-		}
-	}
-	return left
-}
-
-// shuttingDown is what a client is told that arrives too late.
-const shuttingDown = "the gateway is shutting down"
-
-// turnAway closes a client that gets no session.
-func (cl *Client) turnAway(code int, reason string) {
-	bye := frame.AppendClose(nil, code, reason)
-	if cl.pump != nil {
-		cl.pump.slot = none // what it reads is nobody's
-		close(cl.pump.attached)
-		cl.pump.put(bye)
-		cl.pump.shut(lastWrite)
-	} else {
-		_, _ = rawWrite(cl.FD, bye)
-		closeDescriptor(cl.FD)
-	}
-	cl.Place.Leave()
 }
 
 // retire takes c out of everything through which it could be given a message,

@@ -108,12 +108,9 @@ func TestADiskThatIsFullHasRoomThoughAFewWait(t *testing.T) {
 }
 
 func TestAnEpochThatBeganOnAFullDiskTakesNothingAlong(t *testing.T) {
-	r := onSmallDisk(t, 64<<10)
+	r := onSmallDisk(t, 128<<10) // too few segments for a sweep to copy anything before it is full
 	r.in("a", msg("first", "late", "0"))
-	r.settleLog()
-	first := func() uint32 { return r.s.block(r.s.entries.At(r.s.boxes["late"].low.first).block).segment }
-	from := first()
-	for n := range 30 { // more than a segment
+	for n := range 50 { // more than a segment
 		r.in("a", msg(fmt.Sprint("b", n), "b", strings.Repeat("y", 3000)))
 		r.settleLog()
 	}
@@ -125,8 +122,10 @@ func TestAnEpochThatBeganOnAFullDiskTakesNothingAlong(t *testing.T) {
 	r.settleLog()
 	r.fill("b")
 	r.gets("b")
-	r.s.renew(r.s.boxes["late"])
-	// Where turns are slow, a sweep has copied it before the disk was full.
+	b := r.s.boxes["late"]
+	first := func() uint32 { return r.s.block(r.s.entries.At(b.low.first).block).segment }
+	r.s.renew(b)
+	from := first()
 	until(t, "the first is copied into the reserve", func() bool {
 		r.s.sweepOn()
 		r.turn()
